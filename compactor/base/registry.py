@@ -1,0 +1,67 @@
+"""Things found by listing a folder: names cost no import, a thing is imported only when a profile names it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Generic, TypeVar
+
+from compactor.base.errors import CompactorError
+from compactor.base.hashing import hash_file
+
+Contract = TypeVar("Contract")
+
+
+@dataclass(frozen=True)
+class Registry(Generic[Contract]):
+    """The members of one folder, such as `compactor.stages`; files whose name begins with `_` are not members."""
+
+    package: str
+    contract: type[Contract]
+
+    def names(self) -> list[str]:
+        """List the members without importing any."""
+        spec = importlib.util.find_spec(self.package)
+        if spec is None or spec.submodule_search_locations is None:
+            return []
+        return sorted(m.name for m in pkgutil.iter_modules(spec.submodule_search_locations) if not m.name.startswith("_"))
+
+    def load(self, name: str, near: Path | None = None) -> type[Contract]:
+        """Import one member, or a user's own file when the name ends in `.py` (relative to `near`)."""
+        if name.endswith(".py"):
+            return self._member(_import_file((near or Path()) / name), name)
+        return self._member(importlib.import_module(f"{self.package}.{name.replace('-', '_')}"), name)
+
+    def source_hash(self, name: str, near: Path | None = None) -> str:
+        """Return the hash of a user's own file, for the cache key; an empty string for a shipped member."""
+        return hash_file((near or Path()) / name) if name.endswith(".py") else ""
+
+    def _member(self, module: ModuleType, name: str) -> type[Contract]:
+        found = [
+            value
+            for value in vars(module).values()
+            if isinstance(value, type)
+            and issubclass(value, self.contract)
+            and value.__module__ == module.__name__
+            and not value.__name__.startswith("_")
+        ]
+        if len(found) != 1:
+            raise CompactorError(
+                "P130", f"{name} must define exactly one {self.contract.__name__}, found {len(found)}", "see CONTRIBUTING.md"
+            )
+        return found[0]
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise CompactorError("P131", f"there is no file {path}", "give the path relative to the profile")
+    spec = importlib.util.spec_from_file_location(f"compactor_user_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise CompactorError("P132", f"{path} cannot be imported as Python", "give a .py file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,48 @@
+"""A setting is declared once: its type, default, range and one-line doc serve checks, help, schema and cache key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    """Frozen settings; an unknown name is an error, and every problem is found at once."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, arbitrary_types_allowed=True)
+
+    def key(self) -> dict[str, Any]:
+        """Return what enters the cache key: all settings that can change the result."""
+        values: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            extra = field.json_schema_extra
+            if isinstance(extra, dict) and extra.get("free"):
+                continue
+            values[name] = _plain(getattr(self, name))
+        return values
+
+
+def setting(default: Any = ..., doc: str = "", *, free: bool = False, **limits: Any) -> Any:
+    """Declare one setting.
+
+    Args:
+        default: the value used when the profile is silent; `...` makes it required.
+        doc: one line for `--help`, the docs page and the JSON schema.
+        free: the setting cannot change the result (log interval, workers) and stays out of the cache key.
+        limits: pydantic's own, such as `gt=0` or `le=1`.
+    """
+    extra: dict[str, Any] | None = {"free": True} if free else None
+    if isinstance(default, (list, dict, set)):
+        return Field(default_factory=lambda: default.copy(), description=doc, json_schema_extra=extra, **limits)
+    return Field(default, description=doc, json_schema_extra=extra, **limits)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Settings):
+        return value.key()
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(name): _plain(item) for name, item in value.items()}
+    return value

@@ -1,0 +1,1 @@
+"""Fewer bits in an ONNX graph: dynamic and static int8."""

@@ -1,0 +1,93 @@
+"""What a stage is, and what it is handed to work with."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from compactor.base.artifact import Artifact
+from compactor.base.errors import Problem
+from compactor.base.reporter import Reporter
+from compactor.base.settings import Settings
+
+if TYPE_CHECKING:
+    from compactor.data import Data
+    from compactor.targets import Target
+    from compactor.tasks import Task
+
+
+class Derive(Protocol):
+    """Give the folder of a by-product that depends on `parts` alone, building it (in an empty folder) if it is not in the store."""
+
+    def __call__(self, name: str, parts: dict[str, Any], build: Callable[[Path], None]) -> Path: ...
+
+
+@dataclass
+class Work:
+    """The handle a stage works with.
+
+    Attributes:
+        folder: empty; what the stage leaves here becomes the artifact.
+        checkpoints: survives a kill and is the same folder when the same stage runs again; dropped when the stage is done.
+        seed: for every random choice.
+        task, target, data: what the profile names; `data` is opened at first use.
+        teacher: the artifact of the `teacher` stage, for stages with `uses_teacher`.
+        reporter: sentences, events, findings, progress bars.
+        derive: by-products worth keeping (encoded data, teacher outputs), see `Derive`.
+        threads: cores that may be used.
+        near: folders against which relative paths of the profile are resolved, first match wins.
+        online: the user allowed the network.
+        facts: JSON-able; kept in the artifact's record and shown in the report.
+    """
+
+    folder: Path
+    checkpoints: Path
+    seed: int
+    task: Task
+    target: Target
+    open_data: Callable[[], Data]
+    reporter: Reporter
+    derive: Derive
+    teacher: Artifact | None = None
+    threads: int = 1
+    near: tuple[Path, ...] = ()
+    online: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def data(self) -> Data:
+        """The splits and the label names; opened once per run."""
+        return self.open_data()
+
+
+class Stage(Settings):
+    """One step of a profile: its settings, and how to do it.
+
+    Class attributes:
+        takes: kinds of artifact it can start from; empty for a stage that starts a chain.
+        gives: kind of the artifact that it leaves, or `same` for the kind it took.
+        version: bumped by hand when the meaning of the stage changes; part of the cache key.
+        uses_teacher: the teacher's artifact is an input too, hence part of the key.
+        once: may stand in a profile only once.
+    """
+
+    takes: ClassVar[frozenset[str]] = frozenset()
+    gives: ClassVar[str] = "torch"
+    version: ClassVar[int] = 1
+    uses_teacher: ClassVar[bool] = False
+    once: ClassVar[bool] = False
+
+    def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
+        """Yield what is wrong with these settings for this task and target: (path inside the settings, problem). No heavy import."""
+        yield from ()
+
+    def fingerprint(self, near: tuple[Path, ...]) -> dict[str, Any]:
+        """Return content hashes of what the settings name outside the profile (a local checkpoint, a user's loss file); part of the key."""
+        return {}
+
+    @abstractmethod
+    def run(self, source: Artifact | None, work: Work) -> None:
+        """Fill `work.folder` from `source`. Raises CompactorError with a sentence for anything a user can meet."""

@@ -1,0 +1,10 @@
+"""What the model must do: data columns, model class, metric, names and meaning of the ONNX inputs and outputs."""
+
+from __future__ import annotations
+
+from compactor.base.registry import Registry
+from compactor.tasks._contract import Quality, Task
+
+TASKS: Registry[Task] = Registry("compactor.tasks", Task)
+
+__all__ = ["TASKS", "Quality", "Task"]
