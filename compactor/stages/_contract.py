@@ -40,6 +40,7 @@ class Work:
         threads: cores that may be used.
         near: folders against which relative paths of the profile are resolved, first match wins.
         online: the user allowed the network.
+        profile_text: the profile as run, overrides applied; for stages with `uses_profile`.
         facts: JSON-able; kept in the artifact's record and shown in the report.
     """
 
@@ -55,6 +56,7 @@ class Work:
     threads: int = 1
     near: tuple[Path, ...] = ()
     online: bool = False
+    profile_text: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -71,6 +73,8 @@ class Stage(Settings):
         gives: kind of the artifact that it leaves, or `same` for the kind it took.
         version: bumped by hand when the meaning of the stage changes; part of the cache key.
         uses_teacher: the teacher's artifact is an input too, hence part of the key.
+        uses_target: the target decides how the work is done (opset, weight range), hence part of the key.
+        uses_profile: the profile's text goes into the result, hence part of the key.
         once: may stand in a profile only once.
     """
 
@@ -78,6 +82,8 @@ class Stage(Settings):
     gives: ClassVar[str] = "torch"
     version: ClassVar[int] = 1
     uses_teacher: ClassVar[bool] = False
+    uses_target: ClassVar[bool] = False
+    uses_profile: ClassVar[bool] = False
     once: ClassVar[bool] = False
 
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:

@@ -1,0 +1,140 @@
+"""Bring one planned step into existence: from the store when it is sound, else by running its stage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compactor.base.artifact import Artifact
+from compactor.base.environment import versions
+from compactor.base.reporter import Reporter
+from compactor.pipeline.collect import Collector
+from compactor.pipeline.plan import PlannedStep
+from compactor.pipeline.store import Label, Store
+from compactor.stages import Work
+
+if TYPE_CHECKING:
+    from compactor.data import Data
+    from compactor.pipeline.profile import Profile
+
+
+@dataclass
+class Session:
+    """What all steps of one run share."""
+
+    profile: Profile
+    store: Store
+    reporter: Reporter
+    threads: int
+    online: bool
+    references: set[str] = field(default_factory=set)
+    _data: Data | None = None
+    _sound: set[str] = field(default_factory=set)
+
+    def open_data(self) -> Data:
+        """Open the splits at first use; once per run."""
+        if self._data is None:
+            from compactor.data import open_data
+
+            profile = self.profile
+            self._data = open_data(
+                profile.data,
+                near=profile.near,
+                seed=profile.seed,
+                cache=self.store.root / "data",
+                online=self.online,
+                reporter=self.reporter,
+            )
+            for finding in self._data.findings:
+                self.reporter.finding(finding)
+        return self._data
+
+    def derive(self, name: str, parts: dict[str, Any], build: Callable[[Path], None]) -> Path:
+        """Return a by-product, and remember that this run refers to it."""
+        folder = self.store.derive(name, parts, build)
+        self.references.add(folder.name)
+        return folder
+
+
+@dataclass(frozen=True)
+class Done:
+    """An artifact, and whether this run had to make it."""
+
+    step: PlannedStep
+    artifact: Artifact
+    from_store: bool
+
+
+def execute(session: Session, step: PlannedStep, source: Artifact | None, teacher: Artifact | None) -> Done:
+    """Return the artifact of a step.
+
+    Raises:
+        StageError: the stage could not do its work; what was finished before stays in the store.
+    """
+    session.references.add(step.key)
+    found = _sound(session, step, source, teacher)
+    if found is not None:
+        session.reporter.event("step", label=step.label, key=step.key, state="in store")
+        return Done(step, found, from_store=True)
+    session.reporter.event("step", label=step.label, key=step.key, state="begun")
+    sources = {name: (artifact.content if artifact else "") for name, artifact in (("source", source), ("teacher", teacher))}
+    label = Label(step.key, step.kind, step.name, step.stage.version, step.stage.key(), {**step.sources, "content": sources})  # type: ignore[dict-item]
+    artifact = session.store.make(
+        label,
+        lambda folder, checkpoints: _fill(session, step, source, teacher, folder, checkpoints),
+        lambda: session.reporter.say(f"{step.label}: another run is making the same artifact; waiting for it"),
+    )
+    session.reporter.event("step", label=step.label, key=step.key, state="done", seconds=artifact.record["seconds"])
+    return Done(step, artifact, from_store=False)
+
+
+def _fill(
+    session: Session, step: PlannedStep, source: Artifact | None, teacher: Artifact | None, folder: Path, checkpoints: Path
+) -> dict[str, Any]:
+    collector = Collector(session.reporter)
+    profile = session.profile
+    work = Work(
+        folder=folder,
+        checkpoints=checkpoints,
+        seed=profile.seed,
+        task=profile.task,
+        target=profile.target,
+        open_data=session.open_data,
+        reporter=collector,
+        derive=session.derive,
+        teacher=teacher if step.stage.uses_teacher else None,
+        threads=session.threads,
+        near=profile.near,
+        online=session.online,
+        profile_text=profile.text,
+    )
+    begun = time.perf_counter()
+    step.stage.run(source, work)
+    return {
+        "seconds": round(time.perf_counter() - begun, 3),
+        "versions": versions(),
+        "findings": [finding.as_dict() for finding in collector.findings],
+        "facts": work.facts,
+    }
+
+
+def _sound(session: Session, step: PlannedStep, source: Artifact | None, teacher: Artifact | None) -> Artifact | None:
+    """Return the stored artifact if its files are as written and it was made from these very sources."""
+    found = session.store.find(step.key)
+    if found is None:
+        return None
+    damage = found.damage() if step.key not in session._sound else ""
+    for name, artifact in (("source", source), ("teacher", teacher if step.stage.uses_teacher else None)):
+        made_from = found.record["sources"]["content"].get(name, "")
+        if not damage and artifact is not None and made_from != artifact.content:
+            damage = f"it was made from another content of its {name}"
+    if damage:
+        session.reporter.say(f"{step.label}: the stored artifact is not used ({damage}); it is made again")
+        session.reporter.event("damaged", label=step.label, key=step.key, damage=damage)
+        session.store.discard(step.key)
+        return None
+    session._sound.add(step.key)
+    return found

@@ -1,0 +1,162 @@
+"""Each step with its key, its state and the reason, known before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from compactor.base.hashing import hash_value
+from compactor.pipeline.store import Store
+from compactor.stages import Stage
+
+if TYPE_CHECKING:
+    from compactor.pipeline.profile import Profile
+
+State = Literal["in store", "started", "to do"]
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """One step of a plan.
+
+    Attributes:
+        label: name in this profile, unique (`distill`, `distill-2`).
+        name: the stage.
+        stage: its settings.
+        kind: kind of artifact it leaves.
+        key: hash of `parts`.
+        parts: everything that can change the result, by name.
+        sources: key of each artifact it starts from (`source`, `teacher`).
+        state: `in store`, `started` (a killed run left checkpoints) or `to do`.
+        why: the reason for the state, in words.
+    """
+
+    label: str
+    name: str
+    stage: Stage
+    kind: str
+    key: str
+    parts: dict[str, Any]
+    sources: dict[str, str]
+    state: State
+    why: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps of one profile, in order."""
+
+    steps: tuple[PlannedStep, ...]
+
+    @property
+    def to_do(self) -> tuple[PlannedStep, ...]:
+        """The steps that are not in the store."""
+        return tuple(step for step in self.steps if step.state != "in store")
+
+    def step(self, name: str) -> PlannedStep | None:
+        """Return the first step made by a stage of this name, or None."""
+        return next((step for step in self.steps if step.name == name), None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form kept in plan.json."""
+        return {"schema": 1, "steps": [{"label": s.label, "key": s.key, "parts": s.parts, "state": s.state, "why": s.why} for s in self.steps]}
+
+
+def make_plan(profile: Profile, store: Store, data: dict[str, Any], previous: dict[str, Any] | None = None) -> Plan:
+    """Compute the keys of all steps and look them up.
+
+    A key holds the key of the step before it, so the whole chain is known before anything runs; when a step is reused, the run
+    compares the content of its source with the content it was made from.
+
+    Args:
+        profile: checked and frozen.
+        store: where finished artifacts lie.
+        data: what identifies the data (see `data_parts`).
+        previous: plan.json of the run before this one, to say what changed.
+    """
+    steps: list[PlannedStep] = []
+    teacher = ""
+    for given in profile.steps:
+        before = steps[-1] if steps else None
+        steps.append(plan_step(profile, store, data, given.label, given.name, given.stage, before, teacher, previous))
+        if given.name == "teacher":
+            teacher = steps[-1].key
+    return Plan(tuple(steps))
+
+
+def plan_step(
+    profile: Profile,
+    store: Store,
+    data: dict[str, Any],
+    label: str,
+    name: str,
+    stage: Stage,
+    before: PlannedStep | None,
+    teacher: str,
+    previous: dict[str, Any] | None = None,
+) -> PlannedStep:
+    """Compute one step; also used for controls, which are steps outside the chain."""
+    sources = {"source": before.key} if before else {}
+    if stage.uses_teacher and teacher:
+        sources["teacher"] = teacher
+    parts: dict[str, Any] = {
+        "stage": name,
+        "version": stage.version,
+        "settings": stage.key(),
+        "task": profile.task.name,
+        "data": data,
+        "seed": profile.seed,
+        **sources,
+    }
+    if outside := stage.fingerprint(profile.near):
+        parts["files"] = outside
+    if stage.uses_target:
+        parts["target"] = profile.target.key()
+    if stage.uses_profile:
+        parts["profile"] = hash_value(profile.text)
+    # Through JSON and back, so that a fresh plan and one read from plan.json compare equal.
+    key = hash_value(parts)
+    kind = before.kind if stage.gives == "same" and before else stage.gives
+    state, why = _state(store, key, label, parts, previous)
+    return PlannedStep(label, name, stage, kind, key, parts, sources, state, why)
+
+
+def data_parts(profile: Profile) -> dict[str, Any]:
+    """Return what identifies the data: content of the files and the settings that choose rows; not where the files lie."""
+    from compactor.data import fingerprint_data
+
+    settings = {name: value for name, value in profile.data.key().items() if name not in {"train", "test"}}
+    return {"content": fingerprint_data(profile.data, near=profile.near), "settings": settings}
+
+
+def _state(store: Store, key: str, label: str, parts: dict[str, Any], previous: dict[str, Any] | None) -> tuple[State, str]:
+    if store.find(key) is not None:
+        return "in store", ""
+    if store.started(key):
+        return "started", "a run was stopped here; it goes on from its last checkpoint"
+    earlier = next((step for step in (previous or {}).get("steps", []) if step["label"] == label), None)
+    if earlier is None:
+        return "to do", "not made before"
+    if earlier["key"] == key:
+        return "to do", "its artifact is gone from the store" if earlier["state"] == "in store" else "not made before"
+    return "to do", "; ".join(_changes(earlier["parts"], parts)) or "not made before"
+
+
+def _changes(old: dict[str, Any], new: dict[str, Any], path: str = "") -> list[str]:
+    """Say in words what differs between the parts of two keys."""
+    from compactor.base.hashing import hash_value as digest
+
+    words: list[str] = []
+    for name in dict.fromkeys([*old, *new]):
+        before, after, where = old.get(name), new.get(name), f"{path}{name}"
+        if digest(before) == digest(after):
+            continue
+        if name in {"source", "teacher"} and not path:
+            words.append("the step it starts from changed" if name == "source" else "the teacher changed")
+        elif isinstance(before, dict) and isinstance(after, dict):
+            words += _changes(before, after, f"{where}.")
+        elif "content" in where or name in {"files", "profile"}:
+            words.append(f"the content of {where.removesuffix('.content')} changed")
+        else:
+            words.append(f"{where.removeprefix('settings.')} changed from {before} to {after}")
+    return words

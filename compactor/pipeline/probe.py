@@ -1,0 +1,80 @@
+"""An artifact as the app would run it: its ONNX folder, and its answers to a split. Torch artifacts go through a plain fp32 export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from compactor.base.artifact import Artifact
+from compactor.base.hashing import hash_file
+from compactor.pipeline.execute import Session
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from compactor.data import Rows
+    from compactor.tasks import Quality
+
+VERSION = 1  # bumped when the plain export or the way of answering changes
+
+
+def onnx_folder(session: Session, artifact: Artifact) -> Path:
+    """Return the folder with `model.onnx` to measure: the artifact's own, or a plain fp32 export of a torch artifact."""
+    if artifact.kind != "torch":
+        return artifact.folder
+    profile = session.profile
+
+    def export(folder: Path) -> None:
+        from compactor.exporting import export_onnx
+
+        pair = session.open_data().pair
+        export_onnx(artifact.folder, folder, task=profile.task, pair=pair, opset=profile.target.opset)
+
+    parts = {"content": artifact.content, "opset": profile.target.opset, "version": VERSION}
+    return session.derive("plain export", parts, export)
+
+
+def answers(session: Session, folder: Path, split: str) -> np.ndarray:
+    """Return the logits (n, labels) float32 of one ONNX folder for `validation` or `test`, one text at a time without padding.
+
+    They are computed once and kept: the test split is touched once per model and seed.
+    """
+    import numpy as np
+
+    rows = _rows(session, split)
+    files = {name: hash_file(folder / name) for name in ("model.onnx", "tokenizer.json", "interface.json")}
+    parts = {"files": files, "rows": rows.fingerprint, "version": VERSION}
+
+    def predict_rows(target: Path) -> None:
+        from compactor.measuring.quality import predict
+
+        logits = predict(folder, _encoded(session, folder, rows), threads=session.threads, reporter=session.reporter)
+        np.save(target / "logits.npy", logits.astype(np.float32))
+
+    kept = session.derive("answers", parts, predict_rows)
+    logits: np.ndarray = np.load(kept / "logits.npy")
+    return logits
+
+
+def quality(session: Session, folder: Path, split: str, teacher: Path | None) -> Quality:
+    """Score one ONNX folder on a split, with the share of answers that it has in common with the teacher."""
+    rows = _rows(session, split)
+    return session.profile.task.quality(
+        answers(session, folder, split),
+        rows.labels,
+        split=split,
+        seed=session.profile.seed,
+        teacher_logits=answers(session, teacher, split) if teacher else None,
+    )
+
+
+def _rows(session: Session, split: str) -> Rows:
+    data = session.open_data()
+    rows = data.validation if split == "validation" else data.test
+    if rows is None:
+        raise ValueError("the profile names no test data")
+    return rows
+
+
+def _encoded(session: Session, folder: Path, rows: Rows):  # type: ignore[no-untyped-def]
+    raise NotImplementedError
