@@ -35,11 +35,9 @@ PACKAGES = (
     "nncf",
 )
 # The instruction sets that decide which kernels run; spelled as /proc/cpuinfo spells them.
-TOLD_INSTRUCTIONS = frozenset(
-    ("sse4_1", "sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni")
-    + ("avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16")
-    + ("asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme")
-)
+X86_INSTRUCTIONS = frozenset({"sse4_1", "sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16"})
+AVX512_INSTRUCTIONS = frozenset({"avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bf16", "avx512_fp16"})
+ARM_INSTRUCTIONS = frozenset({"asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme"})
 # DMI chassis types (SMBIOS 3.7, table 17).
 LAPTOP_CHASSIS = frozenset({8, 9, 10, 14, 30, 31, 32})
 SERVER_CHASSIS = frozenset({17, 23, 25, 28, 29})
@@ -68,7 +66,7 @@ def machine(root: Path = ROOT) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "machine": platform.machine(),
         "cpu_model": cpu["model"] or _sysctl("machdep.cpu.brand_string") or platform.processor() or "unknown",
-        "instruction_sets": sorted(TOLD_INSTRUCTIONS & cpu["flags"]),
+        "instruction_sets": sorted((X86_INSTRUCTIONS | AVX512_INSTRUCTIONS | ARM_INSTRUCTIONS) & cpu["flags"]),
         "cores": cores,
         "cores_limit": limit,
         "cores_allowed": max(1, min(affinity, int(limit) if limit else affinity)),
@@ -137,11 +135,10 @@ def _cgroup_folders(root: Path, controller: str) -> list[Path]:
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if controllers and controller not in controllers.split(","):
             continue
-        bases = (
-            [root / "sys/fs/cgroup" / controller] if controllers else [root / "sys/fs/cgroup", root / "sys/fs/cgroup/unified"]
-        )
+        mounted = root / "sys/fs/cgroup"
+        bases = [mounted / controller] if controllers else [mounted, mounted / "unified"]
         inside = Path(path.lstrip("/"))
-        folders += [top / step for top in bases for step in (inside, *inside.parents)]
+        folders += [base / step for base in bases for step in (inside, *inside.parents)]
     return folders
 
 
