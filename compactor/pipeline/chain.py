@@ -1,0 +1,120 @@
+"""Make the steps of a plan in order and turn each into a row: made, sized, and scored on the validation rows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from compactor.base.artifact import Artifact
+from compactor.pipeline.controls import linear_answers, make_control, plan_controls
+from compactor.pipeline.execute import Done, Session, execute
+from compactor.pipeline.plan import Plan
+from compactor.pipeline.probe import onnx_folder, quality
+from compactor.pipeline.record import Row
+
+
+def make_chain(session: Session, plan: Plan, folder: Path, until: str = "") -> list[Row] | None:
+    """Run every step, linking each artifact under `folder`/stages; return the rows, or None when it stopped at `until`."""
+    rows: list[Row] = []
+    made: dict[str, Artifact] = {}
+    for number, step in enumerate(plan.steps, start=1):
+        session.reporter.say(f"[{number}/{len(plan.steps)}] {step.label}: {step.state}{f' ({step.why})' if step.why else ''}")
+        source, teacher = made.get(step.sources.get("source", "")), made.get(plan.steps[0].key)
+        done = execute(session, step, source, teacher)
+        made[step.key] = done.artifact
+        _link(folder / "stages" / step.label, done.artifact.folder)
+        if done.artifact.kind == "dataset":
+            continue
+        rows.append(_row(session, done, rows))
+        _tell(session, rows)
+        if until in {step.label, step.name}:
+            return None
+    return rows
+
+
+def make_controls(session: Session, plan: Plan, data: dict[str, Any], rows: list[Row]) -> list[Row]:
+    """Make the rows outside the chain."""
+    made = {row.artifact.key: row.artifact for row in rows if row.artifact is not None}
+    teacher = rows[0].artifact
+    assert teacher is not None
+    controls: list[Row] = []
+    for control in plan_controls(session, plan, data):
+        session.reporter.say(f"control {control.name}: {control.steps[-1].state}")
+        done = make_control(session, control, made, teacher)
+        row = _row(session, done, rows[:1])
+        row.id = row.control = control.name
+        controls.append(row)
+    if session.profile.controls.linear:
+        controls.append(_linear_row(session))
+    return controls
+
+
+def score_test(session: Session, rows: list[Row]) -> None:
+    """Score every row on the test split, once per graph and seed; without test data the validation figures stand."""
+    if session.open_data().test is None:
+        return
+    teacher = rows[0].onnx
+    for row in rows:
+        if row.onnx is not None:
+            row.quality = quality(session, row.onnx, "test", teacher)
+
+
+def _row(session: Session, done: Done, before: list[Row]) -> Row:
+    artifact = done.artifact
+    row = Row(done.step.label, done.step.name, artifact, done.step.stage.model_dump(mode="json", exclude_unset=True))
+    row.from_store = done.from_store
+    row.seconds = artifact.record["seconds"]
+    row.findings = list(artifact.record["findings"])
+    row.parameters = parameters(artifact, before)
+    row.onnx = before[-1].onnx if artifact.kind == "bundle" and before else onnx_folder(session, artifact)
+    assert row.onnx is not None
+    row.size_by_part, row.size_bytes = sizes(row.onnx)
+    teacher = before[0].onnx if before else None
+    row.validation_quality = quality(session, row.onnx, "validation", teacher)
+    return row
+
+
+def parameters(artifact: Artifact, before: list[Row]) -> int | None:
+    """Return the number of parameters: what the stage counted, or the row before (export and quantization keep them all)."""
+    counted = artifact.facts.get("parameters")
+    if isinstance(counted, dict):
+        counted = counted.get("total")
+    return int(counted) if counted is not None else (before[-1].parameters if before else None)
+
+
+def sizes(folder: Path) -> tuple[dict[str, int], int]:
+    """Return the bytes by part and in all of what an app must ship of an ONNX folder."""
+    from compactor.measuring.size import size_by_part
+
+    parts = dict(size_by_part(folder))
+    total = parts.pop("total", None)
+    return parts, int(total if total is not None else sum(parts.values()))
+
+
+def _linear_row(session: Session) -> Row:
+    session.reporter.say("control linear: an n-gram linear model")
+    profile, data = session.profile, session.open_data()
+    answers = linear_answers(session)
+    row = Row("linear", "linear", None, {"features": "word 1-2-grams, character 2-5-grams", "model": "logistic regression"})
+    row.control = "linear"
+    row.validation_quality = profile.task.quality(answers["validation"], data.validation.labels, split="validation", seed=profile.seed)
+    if data.test is not None:
+        row.quality = profile.task.quality(answers["test"], data.test.labels, split="test", seed=profile.seed)
+    return row
+
+
+def _tell(session: Session, rows: list[Row]) -> None:
+    row = rows[-1]
+    assert row.validation_quality is not None
+    assert row.size_bytes is not None
+    metric, value = row.validation_quality.metric, row.validation_quality.value
+    session.reporter.say(f"      {metric} {value:.4f} on validation, {row.size_bytes / 1e6:.2f} MB, made in {row.seconds:.0f} s")
+    session.reporter.event("row", id=row.id, metric=metric, validation=value, size_bytes=row.size_bytes, seconds=row.seconds)
+
+
+def _link(link: Path, folder: Path) -> None:
+    """Point `link` at an artifact, by a relative path so that runs and store can be moved together."""
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(os.path.relpath(folder, link.parent), target_is_directory=True)

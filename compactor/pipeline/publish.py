@@ -1,0 +1,83 @@
+"""What a run leaves for people: report.json and the bundle with its measured figures."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from pathlib import Path
+from typing import Any
+
+from compactor.base.artifact import MANIFEST
+from compactor.base.atomic import fresh_folder, write_json
+from compactor.pipeline.budget import judge
+from compactor.pipeline.execute import Session
+from compactor.pipeline.record import SCHEMA, Row
+
+
+def publish(
+    session: Session,
+    rows: list[Row],
+    controls: list[Row],
+    folder: Path,
+    environment: dict[str, Any],
+    command: str,
+    seconds: float,
+) -> dict[str, Any]:
+    """Write report.json and bundle/ into the run folder; return the report."""
+    report = make_report(session, rows, controls, environment, command, seconds)
+    bundle = next((row for row in reversed(rows) if row.artifact is not None and row.artifact.kind == "bundle"), None)
+    if bundle is not None and bundle.artifact is not None:
+        _copy_bundle(bundle.artifact.folder, folder / "bundle", report)
+    write_json(folder / "report.json", report)
+    return report
+
+
+def make_report(
+    session: Session, rows: list[Row], controls: list[Row], environment: dict[str, Any], command: str, seconds: float
+) -> dict[str, Any]:
+    """Return the record of a run (schema version 1). The selected row is the last of the chain: the one that is packaged."""
+    profile = session.profile
+    made = [row.as_dict() for row in rows]
+    selected = made[-1]
+    evidence = next((row["evidence"] for row in made if row["evidence"]), None)
+    data = session.open_data()
+    return {
+        "schema": SCHEMA,
+        "name": profile.name,
+        "task": profile.task.name,
+        "target": {"name": profile.target.name, "title": profile.target.title, "evidence": evidence},
+        "environment": environment,
+        "budget": judge(profile.budget, selected, made[0]),
+        "selected": selected["id"],
+        "rows": made,
+        "controls": [row.as_dict() for row in controls],
+        "findings": [finding.as_dict() for finding in data.findings],
+        "data": {
+            "labels": len(data.labels),
+            "rows": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test) if data.test else 0},
+        },
+        "reproduce": {
+            "command": command,
+            "overrides": list(profile.overrides),
+            "seed": profile.seed,
+            "data": {
+                "train": data.train.fingerprint,
+                "validation": data.validation.fingerprint,
+                "test": data.test.fingerprint if data.test else None,
+            },
+            "profile": profile.text,
+        },
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+    }
+
+
+def _copy_bundle(source: Path, target: Path, report: dict[str, Any]) -> None:
+    """Copy the packaged model out of the store and write the measured figures beside its hashed files."""
+    from compactor.bundle.card import write_card, write_measured
+
+    with fresh_folder(target) as folder:
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+        (folder / MANIFEST).unlink()
+        write_measured(folder, report)
+        write_card(folder, report)

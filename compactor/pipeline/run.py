@@ -1,0 +1,99 @@
+"""One run from profile to record: make what is missing, score every row, time all rows together, judge the budget."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compactor.base.atomic import read_json, write_json, write_text
+from compactor.base.environment import git_state, load_average, machine, versions
+from compactor.base.reporter import Reporter
+from compactor.pipeline.chain import make_chain, make_controls, score_test
+from compactor.pipeline.execute import Session
+from compactor.pipeline.plan import Plan, data_parts, make_plan
+from compactor.pipeline.publish import publish
+from compactor.pipeline.store import Store
+from compactor.pipeline.timing import time_rows
+
+if TYPE_CHECKING:
+    from compactor.pipeline.profile import Profile
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run; nothing here changes a result.
+
+    Attributes:
+        online: the network may be used.
+        quick: fewer samples of latency, hence wider intervals.
+        until: stop after this stage, without measuring.
+        redo: stages whose artifacts are made again even if they are in the store.
+        threads: cores to use; by default all that this process may use.
+        command: how this run was called, for the report.
+    """
+
+    online: bool = False
+    quick: bool = False
+    until: str = ""
+    redo: tuple[str, ...] = ()
+    threads: int | None = None
+    command: str = ""
+
+
+def run(profile: Profile, store: Store, folder: Path, reporter: Reporter, options: Options | None = None) -> dict[str, Any] | None:
+    """Run a profile and return its report, or None when it stopped at `options.until`.
+
+    What is finished stays in the store at any kill; the same call goes on where it stopped.
+
+    Args:
+        profile: checked and frozen.
+        store: artifacts of this and other runs.
+        folder: the run folder, `runs/NAME`.
+        reporter: sentences, events, progress.
+        options: see `Options`.
+
+    Raises:
+        StageError, DataError, MissingError: in one sentence each, with the exit status.
+    """
+    options = options or Options()
+    begun = time.perf_counter()
+    session = Session(profile, store, reporter, options.threads or machine()["cores_allowed"], options.online)
+    environment = {"machine": machine(), "versions": versions(), "load_at_start": load_average(), "git": git_state(Path.cwd())}
+    write_json(folder / "environment.json", environment)
+    data = data_parts(profile)
+    plan = _plan(session, folder, data, options)
+    try:
+        rows = make_chain(session, plan, folder, options.until)
+        if rows is None:
+            return None
+        controls = make_controls(session, plan, data, rows)
+        score_test(session, rows + controls)
+        measured = time_rows(session, rows + controls, folder, quick=options.quick)
+    finally:
+        # Also after a failure: what this run has made so far is in use, and `clean` must leave it alone.
+        write_json(folder / "references.json", sorted(session.references))
+    if not measured and all(row.from_store for row in rows):
+        reporter.say("nothing to do: every stage is in the store and every row is measured")
+    report = publish(session, rows, controls, folder, environment, options.command, time.perf_counter() - begun)
+    reporter.event("run", state="done", seconds=report["seconds"], met=report["budget"]["met"])
+    return report
+
+
+def _plan(session: Session, folder: Path, data: dict[str, Any], options: Options) -> Plan:
+    """Make the plan, drop what is to be made again, and leave plan and profile in the run folder."""
+    profile, store = session.profile, session.store
+    kept = folder / "plan.json"
+    previous = read_json(kept) if kept.is_file() else None
+    plan = make_plan(profile, store, data, previous)
+    redo = [step for step in plan.steps if {step.label, step.name} & set(options.redo)]
+    for step in redo:
+        store.discard(step.key)
+    if redo:
+        plan = make_plan(profile, store, data, previous)
+    write_json(kept, plan.as_dict())
+    write_text(folder / "profile.yaml", profile.text)
+    session.references |= {step.key for step in plan.steps}
+    session.reporter.event("plan", steps=[{"label": step.label, "state": step.state, "why": step.why} for step in plan.steps])
+    return plan
