@@ -29,6 +29,5 @@ def hash_folder(folder: Path) -> dict[str, dict[str, Any]]:
     """Return `{relative path: {sha256, size_bytes}}` of every file below a folder, sorted by path."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     return {
-        path.relative_to(folder).as_posix(): {"sha256": hash_file(path), "size_bytes": path.stat().st_size}
-        for path in files
+        path.relative_to(folder).as_posix(): {"sha256": hash_file(path), "size_bytes": path.stat().st_size} for path in files
     }

@@ -11,14 +11,23 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     """Declare `--runs` and `--store`."""
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="folder of the runs (default: runs)")
     parser.add_argument(
-        "--store", type=Path, default=None, metavar="DIR", help="folder of the artifacts (default: $COMPACTOR_STORE, else RUNS/.store)"
+        "--store",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="folder of the artifacts (default: $COMPACTOR_STORE, else RUNS/.store)",
     )
 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
     """Declare `--set`."""
     parser.add_argument(
-        "--set", dest="overrides", action="append", default=[], metavar="NAME=VALUE", help="override a setting: distill.train.epochs=1"
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="override a setting: distill.train.epochs=1",
     )
 
 

@@ -10,7 +10,9 @@ from compactor.base.settings import Settings, setting
 class Budget(Settings):
     """Limits of a profile; any of them may be absent."""
 
-    accuracy_drop: float | None = setting(None, "most that the main metric may fall below the teacher's (0.01 = one point)", ge=0)
+    accuracy_drop: float | None = setting(
+        None, "most that the main metric may fall below the teacher's (0.01 = one point)", ge=0
+    )
     latency_ms: float | None = setting(None, "longest median time for one text of real length, batch 1, in milliseconds", gt=0)
     size_mb: float | None = setting(None, "largest size of all that the app ships, in megabytes (10^6 bytes)", gt=0)
 

@@ -98,7 +98,9 @@ def _linear_row(session: Session) -> Row:
     answers = linear_answers(session)
     row = Row("linear", "linear", None, {"features": "word 1-2-grams, character 2-5-grams", "model": "logistic regression"})
     row.control = "linear"
-    row.validation_quality = profile.task.quality(answers["validation"], data.validation.labels, split="validation", seed=profile.seed)
+    row.validation_quality = profile.task.quality(
+        answers["validation"], data.validation.labels, split="validation", seed=profile.seed
+    )
     if data.test is not None:
         row.quality = profile.task.quality(answers["test"], data.test.labels, split="test", seed=profile.seed)
     return row
@@ -109,7 +111,9 @@ def _tell(session: Session, rows: list[Row]) -> None:
     assert row.validation_quality is not None
     assert row.size_bytes is not None
     metric, value = row.validation_quality.metric, row.validation_quality.value
-    session.reporter.say(f"      {metric} {value:.4f} on validation, {row.size_bytes / 1e6:.2f} MB, made in {row.seconds:.0f} s")
+    session.reporter.say(
+        f"      {metric} {value:.4f} on validation, {row.size_bytes / 1e6:.2f} MB, made in {row.seconds:.0f} s"
+    )
     session.reporter.event("row", id=row.id, metric=metric, validation=value, size_bytes=row.size_bytes, seconds=row.seconds)
 
 

@@ -40,13 +40,17 @@ def plan_controls(session: Session, plan: Plan, data: dict[str, object]) -> Iter
         return
     if chosen.labels_only and distill is not None:
         before = plan.steps[plan.steps.index(distill) - 1]
-        yield Control("labels_only", (_step(session, data, "labels only", "distill", _on_labels(distill.stage), before, teacher.key),))
+        yield Control(
+            "labels_only", (_step(session, data, "labels only", "distill", _on_labels(distill.stage), before, teacher.key),)
+        )
     quantize = plan.step("quantize")
     if chosen.teacher_int8 and quantize is not None and len(plan.steps) > 3:
         given = plan.step("export")
         export = given.stage if given else STAGES.load("export")()
         first = _step(session, data, "teacher exported", "export", export, teacher, teacher.key)
-        yield Control("teacher_int8", (first, _step(session, data, "teacher quantized", "quantize", quantize.stage, first, teacher.key)))
+        yield Control(
+            "teacher_int8", (first, _step(session, data, "teacher quantized", "quantize", quantize.stage, first, teacher.key))
+        )
 
 
 def make_control(session: Session, control: Control, made: dict[str, Artifact], teacher: Artifact) -> Done:

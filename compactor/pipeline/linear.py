@@ -42,4 +42,8 @@ def fit_linear(train: Rows, *, seed: int) -> Callable[[Rows], np.ndarray]:
 
 def _joined(rows: Rows) -> list[str]:
     pairs = rows.pairs()
-    return rows.texts() if pairs is None else [f"{first} [SEP] {second}" for first, second in zip(rows.texts(), pairs, strict=True)]
+    return (
+        rows.texts()
+        if pairs is None
+        else [f"{first} [SEP] {second}" for first, second in zip(rows.texts(), pairs, strict=True)]
+    )

@@ -59,7 +59,10 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form kept in plan.json."""
-        return {"schema": 1, "steps": [{"label": s.label, "key": s.key, "parts": s.parts, "state": s.state, "why": s.why} for s in self.steps]}
+        return {
+            "schema": 1,
+            "steps": [{"label": s.label, "key": s.key, "parts": s.parts, "state": s.state, "why": s.why} for s in self.steps],
+        }
 
 
 def make_plan(profile: Profile, store: Store, data: dict[str, Any], previous: dict[str, Any] | None = None) -> Plan:

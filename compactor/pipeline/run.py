@@ -42,7 +42,9 @@ class Options:
     command: str = ""
 
 
-def run(profile: Profile, store: Store, folder: Path, reporter: Reporter, options: Options | None = None) -> dict[str, Any] | None:
+def run(
+    profile: Profile, store: Store, folder: Path, reporter: Reporter, options: Options | None = None
+) -> dict[str, Any] | None:
     """Run a profile and return its report, or None when it stopped at `options.until`.
 
     What is finished stays in the store at any kill; the same call goes on where it stopped.

@@ -17,7 +17,13 @@ def runs_status(folder: Path) -> list[dict[str, Any]]:
         if (run / "report.json").is_file():
             report = read_json(run / "report.json")
             missed = "; ".join(entry["sentence"] for entry in report["budget"]["missed"])
-            found.append({"name": run.name, "state": "budget missed" if missed else "done", "told": missed or f"finished {report['finished']}"})
+            found.append(
+                {
+                    "name": run.name,
+                    "state": "budget missed" if missed else "done",
+                    "told": missed or f"finished {report['finished']}",
+                }
+            )
         else:
             found.append({"name": run.name, "state": "unfinished", "told": _last_event(run / "events.jsonl")})
     return found
