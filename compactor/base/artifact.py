@@ -21,7 +21,8 @@ class Artifact:
         key: 64 hexadecimal digits, the hash of everything that made it.
         kind: `torch`, `onnx`, `dataset` or `bundle`.
         stage: name of the stage that made it.
-        record: the whole of artifact.json: `settings`, `version`, `sources`, `versions` of libraries, `seconds`, `findings`, `facts`, `files`.
+        record: the whole of artifact.json: `settings`, `version`, `sources`, `versions` of libraries, `seconds`, `findings`,
+            `facts`, `files`.
     """
 
     folder: Path

@@ -55,7 +55,7 @@ def fresh_folder(final: Path) -> Iterator[Path]:
     scratch = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name[:16]}."))
     try:
         yield scratch
-        os.chmod(scratch, 0o755)
+        os.chmod(scratch, 0o755)  # noqa: S103 - mkdtemp makes it private, a store is shared
         if final.exists():
             shutil.rmtree(final)
         os.replace(scratch, final)

@@ -75,12 +75,6 @@ class DataError(ProfileError):
         super().__init__([Problem(code, sentence, hint, place)])
 
 
-class BudgetMissed(CompactorError):
-    """The run finished, and a limit of the budget is missed."""
-
-    exit_status = 3
-
-
 class MissingError(CompactorError):
     """Something that is needed is not there: a package, a device, the hub."""
 

@@ -16,7 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_overrides(parser)
     add_places(parser)
     parser.add_argument("--to", dest="until", default="", metavar="STAGE", help="stop after this stage, without measuring")
-    parser.add_argument("--redo", action="append", default=[], metavar="STAGE", help="make this stage again even if it is in the store")
+    parser.add_argument(
+        "--redo", action="append", default=[], metavar="STAGE", help="make this stage again even if it is in the store"
+    )
     parser.add_argument("--quick", action="store_true", help="fewer latency samples, hence wider intervals")
     parser.add_argument("--online", action="store_true", help="allow the network, for models and data named by a hub id")
     parser.add_argument("--threads", type=int, default=None, metavar="N", help="cores to use (default: all that are allowed)")
@@ -34,7 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
         os.environ["HF_HUB_OFFLINE"] = "1"
     from compactor.cli.say import TerminalReporter
     from compactor.pipeline.profile import load_profile
-    from compactor.pipeline.run import Options, run as run_profile
+    from compactor.pipeline.run import Options
+    from compactor.pipeline.run import run as run_profile
     from compactor.pipeline.store import Store
 
     profile = load_profile(arguments.profile, arguments.overrides)
