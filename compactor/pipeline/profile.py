@@ -1,0 +1,183 @@
+"""One YAML file, checked and frozen; it knows the line and column of each value. All mistakes are told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from compactor.base.errors import Problem, ProfileError
+from compactor.base.registry import Registry
+from compactor.base.settings import Settings, setting
+from compactor.data import DataSettings
+from compactor.pipeline.budget import Budget
+from compactor.pipeline.controls import Controls
+from compactor.pipeline.named_files import data_problems, find, model_problems, near_folders
+from compactor.pipeline.overrides import override
+from compactor.pipeline.reader import Places, read_document
+from compactor.pipeline.steps import Step, read_steps
+from compactor.pipeline.suggest import did_you_mean
+from compactor.pipeline.translate import translate
+from compactor.stages import STAGES, Stage
+from compactor.targets import Target, load_target, target_names
+from compactor.tasks import TASKS, Task
+
+__all__ = ["Head", "Profile", "Step", "load_profile", "near_folders"]
+
+SAFE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
+
+
+class Head(Settings):
+    """Everything of a profile but the settings of its stages."""
+
+    name: str = setting(
+        doc="name of the run folder: letters, digits, '-', '_' and '.'", pattern=SAFE_NAME, examples=["my-model"]
+    )
+    task: str = setting(doc="what the model must do, by the transformers task name", examples=["text-classification"])
+    target: str = setting(
+        doc="where the model must run: a shipped target, or the path of a target YAML", examples=["laptop-cpu"]
+    )
+    budget: Budget = setting(Budget(), doc="limits that decide pass or fail")
+    seed: int = setting(0, doc="for every random choice", ge=0, lt=2**31)
+    data: DataSettings = setting(doc="the rows to learn from and to score on", examples=["{train: train.csv, test: test.csv}"])
+    stages: list[Any] = setting(doc="the stages in order, each a name with its settings", examples=["[- teacher: {...}, ...]"])
+    controls: Controls = setting(Controls(), doc="rows outside the chain that tell what a gain is worth")
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A checked profile.
+
+    Attributes:
+        name: of the run folder.
+        task: what the model must do.
+        target: where it must run.
+        budget: limits that decide pass or fail.
+        seed: for every random choice.
+        data: which rows, which columns.
+        steps: the stages in order.
+        controls: which rows outside the chain to make.
+        path: the file as it was named.
+        text: the YAML as run, overrides applied, comments kept.
+        overrides: what `--set` said, in order.
+        places: line and column of each value; of `--set` for an overridden one.
+        near: folders against which relative paths are resolved, first match wins.
+    """
+
+    name: str
+    task: Task
+    target: Target
+    budget: Budget
+    seed: int
+    data: DataSettings
+    steps: tuple[Step, ...]
+    controls: Controls
+    path: Path
+    text: str
+    overrides: tuple[str, ...]
+    places: Places
+    near: tuple[Path, ...]
+
+
+def load_profile(
+    path: Path, overrides: Sequence[str] = (), *, check_files: bool = True, registry: Registry[Stage] = STAGES
+) -> Profile:
+    """Read, override and check a profile.
+
+    Args:
+        path: the YAML file.
+        overrides: `name=value` texts, as `--set` takes them.
+        check_files: also look whether data files, their columns and model folders are there.
+        registry: where stage names are looked up.
+
+    Raises:
+        ProfileError: with every problem that was found, sorted by line.
+    """
+    path = Path(path)
+    document = override(read_document(path), overrides)
+    data, places, near = document.data, document.places, near_folders(path)
+    problems: list[Problem] = []
+    head = _head(data, places, problems)
+    task = _task(data.get("task"), places, problems)
+    target = _target(data.get("target"), places, near, problems)
+    steps, found = read_steps(data, places, near, registry)
+    problems += found
+    if task is not None and target is not None:
+        for step in steps:
+            problems += [
+                _placed(inside, problem, step, places) for inside, problem in step.stage.problems(task=task, target=target)
+            ]
+    if check_files:
+        problems += [problem for step in steps for problem in model_problems(step, near, places)]
+        named = head.data if head is not None else _data_alone(data.get("data"))
+        problems += data_problems(named, near, places) if named is not None else []
+    if problems or head is None or task is None or target is None:
+        raise ProfileError(list(dict.fromkeys(problems)))
+    return Profile(
+        head.name, task, target, head.budget, head.seed, head.data, tuple(steps), head.controls,
+        path, document.text, tuple(overrides), places, near,
+    )  # fmt: skip
+
+
+def _head(data: dict[str, Any], places: Places, problems: list[Problem]) -> Head | None:
+    """Check everything but the stages; an empty section (`budget:` and nothing below) counts as absent."""
+    given = {name: value for name, value in data.items() if value is not None or name not in {"budget", "controls"}}
+    if "stages" in given and not isinstance(given["stages"], list):
+        given["stages"] = []  # told by `read_steps`, with an example
+    try:
+        return Head.model_validate(given)
+    except ValidationError as error:
+        problems += translate(error, Head, data, places)
+        return None
+
+
+def _data_alone(given: Any) -> DataSettings | None:
+    """Read the data's settings when the rest of the head is wrong, so that a missing file is told at once too."""
+    try:
+        return DataSettings.model_validate(given)
+    except ValidationError:
+        return None  # told by `_head`
+
+
+def _task(name: Any, places: Places, problems: list[Problem]) -> Task | None:
+    if not isinstance(name, str):
+        return None  # told by `_head`
+    known = [task.replace("_", "-") for task in TASKS.names()]
+    if name not in known:
+        problems.append(Problem("P030", f"there is no task {name!r}", did_you_mean(name, known), places.value(("task",))))
+        return None
+    return TASKS.load(name)()
+
+
+def _target(name: Any, places: Places, near: tuple[Path, ...], problems: list[Problem]) -> Target | None:
+    """Load a shipped target, or a user's own file, whose mistakes are told with its own lines."""
+    if not isinstance(name, str):
+        return None  # told by `_head`
+    place = places.value(("target",))
+    if not name.endswith((".yaml", ".yml")):
+        if name in target_names():
+            return load_target(name)
+        hint = did_you_mean(name, target_names())
+        problems.append(Problem("P031", f"there is no target {name!r}", f"{hint} or the path of a target YAML", place))
+        return None
+    path = find(name, near)
+    if path is None:
+        looked = ", ".join(str(folder) for folder in near)
+        problems.append(Problem("P031", f"there is no target file {name}; looked in {looked}", "check the path", place))
+        return None
+    try:
+        document = read_document(path)
+        return Target.model_validate(document.data)
+    except ProfileError as error:
+        problems += error.problems
+    except ValidationError as error:
+        problems += translate(error, Target, document.data, document.places)
+    return None
+
+
+def _placed(inside: tuple[str | int, ...], problem: Problem, step: Step, places: Places) -> Problem:
+    place = problem.place or places.value((*step.path, *inside))
+    return Problem(problem.code, problem.sentence, problem.hint, place)

@@ -1,0 +1,175 @@
+"""The list of stages of a profile: each name looked up, its settings checked, and the order proved possible."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from compactor.base.errors import CompactorError, Place, Problem
+from compactor.base.registry import Registry
+from compactor.pipeline.reader import DataPath, Places, describe
+from compactor.pipeline.suggest import did_you_mean
+from compactor.pipeline.translate import translate
+from compactor.stages import STAGES, Stage
+
+HOW_TO_LIST = "write a list such as - teacher: {model: my-model}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One entry of `stages`.
+
+    Attributes:
+        name: the stage, or the path of a user's own file.
+        label: the name, unique in this profile (`distill`, `distill-2`).
+        stage: its checked settings.
+        place: where its name stands.
+        path: where its settings stand in the profile's data.
+        source_hash: hash of a user's own file, part of the cache key; empty for a shipped stage.
+    """
+
+    name: str
+    label: str
+    stage: Stage
+    place: Place
+    path: DataPath
+    source_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry as it stands in the file: its name, its label, the path of its settings, and the settings."""
+
+    name: str
+    label: str
+    path: DataPath
+    settings: Any
+
+
+def entries(stages: Any) -> list[Entry]:
+    """Name and label what looks like a stage; what does not is left out (see `read_steps` for the complaint)."""
+    found: list[Entry] = []
+    seen: Counter[str] = Counter()
+    for number, item in enumerate(stages if isinstance(stages, list) else []):
+        if isinstance(item, str):
+            name, settings = item, None
+            path: DataPath = ("stages", number)
+        elif isinstance(item, dict) and len(item) == 1:
+            ((name, settings),) = item.items()
+            path = ("stages", number, name)
+        else:
+            continue
+        word = Path(name).stem if name.endswith(".py") else name
+        seen[word] += 1
+        found.append(
+            Entry(name, word if seen[word] == 1 else f"{word}-{seen[word]}", path, {} if settings is None else settings)
+        )
+    return found
+
+
+def read_steps(
+    data: dict[str, Any], places: Places, near: tuple[Path, ...], registry: Registry[Stage] = STAGES
+) -> tuple[list[Step], list[Problem]]:
+    """Look up and check every stage; return the good ones and all problems, those of their order included."""
+    stages = data.get("stages")
+    if not isinstance(stages, list) or not stages:
+        if "stages" not in data:
+            return [], []  # told as a missing setting
+        return [], [Problem("P021", f"stages is {describe(stages)}", HOW_TO_LIST, places.value(("stages",)))]
+    problems = [_shape_problem(item, places, number) for number, item in enumerate(stages) if not _is_stage(item)]
+    steps: list[Step] = []
+    chain: list[tuple[Entry, type[Stage]]] = []
+    for entry in entries(stages):
+        try:
+            loaded, source_hash = _load(entry.name, near, registry)
+            chain.append((entry, loaded))
+            if not isinstance(entry.settings, dict):
+                sentence = f"{entry.name} must be settings (name: value), not {describe(entry.settings)}"
+                problems.append(Problem("P006", sentence, "", places.value(entry.path)))
+                continue
+            stage = loaded.model_validate(entry.settings, context={"near": near})
+            steps.append(Step(entry.name, entry.label, stage, places.key(entry.path), entry.path, source_hash))
+        except ValidationError as error:
+            problems += translate(error, loaded, data, places, entry.path)
+        except CompactorError as error:
+            problems.append(Problem(error.problem.code, error.problem.sentence, error.problem.hint, places.key(entry.path)))
+    return steps, problems + list(order_problems(chain, places, registry))
+
+
+def order_problems(
+    chain: list[tuple[Entry, type[Stage]]], places: Places, registry: Registry[Stage] = STAGES
+) -> Iterator[Problem]:
+    """Yield each place where a stage cannot start from what the stage before it leaves, and how to mend it."""
+    kind, seen, given = "", set[str](), list[tuple[str, str]]()
+    for number, (entry, stage) in enumerate(chain):
+        place, takes = places.key(entry.path), " or ".join(sorted(stage.takes))
+        if stage.once and entry.name in seen:
+            yield Problem("P023", f"{entry.name} stands here a second time", "it may stand in a profile only once", place)
+        seen.add(entry.name)
+        if number == 0 and stage.takes:
+            starters = " or ".join(name for name in registry.names() if not registry.load(name).takes)
+            yield Problem(
+                "P022",
+                f"{entry.name} takes {takes}, but it is the first stage",
+                f"put {starters or 'another stage'} before it",
+                place,
+            )
+        elif number and not stage.takes:
+            yield Problem(
+                "P022", f"{entry.name} takes nothing, but {given[-1][0]} stands before it", f"put {entry.name} first", place
+            )
+        elif number and kind and kind not in stage.takes:
+            sentence = f"{entry.name} takes {takes}, but {given[-1][0]} before it gives {kind}"
+            yield Problem("P022", sentence, _mend(stage, kind, given, registry), place)
+        if stage.gives != "same":
+            kind = stage.gives
+        elif kind not in stage.takes:
+            kind = next(iter(stage.takes)) if len(stage.takes) == 1 else ""
+        given.append((entry.name, kind))
+
+
+def _mend(stage: type[Stage], kind: str, given: list[tuple[str, str]], registry: Registry[Stage]) -> str:
+    """Say how to mend an order: move the stage up, or put a stage between that turns one kind into the other."""
+    for name, earlier in reversed(given):
+        if earlier in stage.takes:
+            return f"put it right after {name}"
+    for name in registry.names():
+        candidate = registry.load(name)
+        if kind in candidate.takes and candidate.gives in stage.takes:
+            return f"put {name} between them"
+    return "no stage turns one into the other"
+
+
+def _load(name: str, near: tuple[Path, ...], registry: Registry[Stage]) -> tuple[type[Stage], str]:
+    if not name.endswith(".py"):
+        if name.replace("-", "_") not in registry.names():
+            raise CompactorError("P020", f"there is no stage {name!r}", did_you_mean(name, registry.names()))
+        return registry.load(name), ""
+    folder = next((folder for folder in near if (folder / name).is_file()), near[-1] if near else Path())
+    try:
+        return registry.load(name, folder), registry.source_hash(name, folder)
+    except CompactorError:
+        raise
+    except Exception as error:
+        sentence = f"{name} cannot be imported: {type(error).__name__}: {error}"
+        raise CompactorError("P024", sentence, "mend the file, or try it with python -m py_compile") from error
+
+
+def _is_stage(item: Any) -> bool:
+    return isinstance(item, str) or (isinstance(item, dict) and len(item) == 1)
+
+
+def _shape_problem(item: Any, places: Places, number: int) -> Problem:
+    place = places.value(("stages", number))
+    if isinstance(item, dict) and item:
+        first, second = list(item)[:2]
+        hint = f"indent {second!r} deeper if it belongs to {first}, or begin it with '- ' if it is a stage"
+        return Problem(
+            "P021", f"one stage has {len(item)} names: {', '.join(item)}", hint, places.key(("stages", number, second))
+        )
+    return Problem("P021", f"a stage is a name with settings, not {describe(item)}", HOW_TO_LIST, place)

@@ -1,0 +1,24 @@
+"""The nearest known name to a misspelt one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def did_you_mean(name: str, known: Iterable[str], *, most: int = 12) -> str:
+    """Return `did you mean 'x'?`, else the list of what is known (at most `most` names), else an empty string."""
+    names = sorted(set(known))
+    folded = {_fold(candidate): candidate for candidate in names}
+    near = difflib.get_close_matches(_fold(name), folded, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {folded[near[0]]!r}?"
+    if not names:
+        return ""
+    listed = ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+    return f"one of {listed}" if len(names) > 1 else f"only {listed} is known"
+
+
+def _fold(name: str) -> str:
+    """Make `Learning-Rate` and `learning_rate` the same."""
+    return name.lower().replace("-", "_").replace(" ", "_")
