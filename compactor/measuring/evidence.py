@@ -1,0 +1,61 @@
+"""What a measurement on this machine is worth for a target: the target itself, the same class of chip, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from compactor.targets import Target
+
+SAME_MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+@dataclass(frozen=True)
+class ThisMachine:
+    """The target `host` without YAML and pydantic."""
+
+    name: str = "host"
+    machine: str = "any"
+    form: str = "any"
+    instructions: tuple[str, ...] = ()
+    provider: str = "CPUExecutionProvider"
+    threads: int = 1
+    spinning: bool = False
+    batches: tuple[int, ...] = (1, 8)
+    lengths: tuple[int, ...] = (16, 64, 128)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """`kind` is `measured`, `proxy` or None; `reason` says why it is not `measured`."""
+
+    kind: str | None
+    reason: str = ""
+
+
+def local_evidence(target: Target | ThisMachine, machine: dict[str, Any]) -> Evidence:
+    """Judge a measurement made on this machine.
+
+    Args:
+        target: where the model must run.
+        machine: what `base.environment.machine()` found here.
+
+    Returns:
+        `measured` when this is the target's kind of machine (architecture, instruction sets, form, cores); `proxy` when only
+        the architecture and the instruction sets are right; None when this machine says nothing about the target's speed.
+    """
+    here = SAME_MACHINE.get(machine["machine"].lower(), machine["machine"])
+    if target.machine not in ("any", here):
+        return Evidence(None, f"the target {target.name} is {target.machine}, this machine is {here}")
+    missing = sorted(set(target.instructions) - set(machine["instruction_sets"]))
+    if missing:
+        return Evidence(None, f"this machine lacks {', '.join(missing)}, which the target {target.name} has")
+    if target.threads > machine["cores_allowed"]:
+        return Evidence(
+            "proxy", f"the target {target.name} has {target.threads} threads, here {machine['cores_allowed']} cores may be used"
+        )
+    if target.form not in ("any", machine["chassis"]):
+        form = machine["chassis"] if machine["chassis"] != "unknown" else "machine of unknown form"
+        return Evidence("proxy", f"the target {target.name} is a {target.form}, this is a {form}: {machine['cpu_model']}")
+    return Evidence("measured")

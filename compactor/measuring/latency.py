@@ -1,0 +1,248 @@
+"""The protocol: one process a model, all alive, taking turns; warm-up until steady; runs until the interval is narrow enough."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compactor.base.atomic import read_json
+from compactor.base.environment import machine as this_machine
+from compactor.base.errors import disk_error
+from compactor.base.finding import Finding
+from compactor.base.reporter import Reporter
+from compactor.measuring.aa import duplicate_of, self_test
+from compactor.measuring.evidence import Evidence, ThisMachine, local_evidence
+from compactor.measuring.feeds import DATA, Cell, Feed
+from compactor.measuring.noise import combine_noise, judge_noise, noise_finding
+from compactor.measuring.result import Measured, Subject, rounds_of, summarise, write_raw
+from compactor.measuring.rounds import Timed, Turns, time_in_turns
+from compactor.measuring.runner import LocalRunner, Runner
+from compactor.measuring.seats import Seat, prepare, take_seats
+from compactor.measuring.statistics import ratio_interval
+
+if TYPE_CHECKING:
+    from compactor.targets import Target
+
+__all__ = ["Measured", "Subject", "measure", "ratio"]
+
+SECONDS, QUICK_SECONDS = 60.0, 10.0
+PROCESSES, QUICK_PROCESSES = 3, 2
+
+
+def measure(
+    subjects: Sequence[Subject],
+    target: Target | ThisMachine,
+    *,
+    folder_for_raw: Path,
+    reporter: Reporter,
+    samples: Mapping[str, Sequence[np.ndarray | Feed]] | None = None,
+    quick: bool = False,
+    seconds: float | None = None,
+    interval: float = 0.03,
+    seed: int = 0,
+    affinity: Sequence[int] | None = None,
+    runner: Runner | None = None,
+    machine: dict[str, Any] | None = None,
+) -> dict[str, Measured]:
+    """Time several models against each other, interleaved, on this machine.
+
+    Each model gets fresh processes (three, two if `quick`) that live side by side; one runs while the others and the caller
+    sleep. A duplicate of the smallest model runs along in the first cell: the A/A self-test, which must find no difference.
+
+    Args:
+        subjects: the models, each with its own id.
+        target: where they must run; says provider, threads, spinning, batch sizes and lengths.
+        folder_for_raw: the raw values are written here, one JSON file a subject and cell.
+        reporter: progress and findings.
+        samples: for each subject id the same texts, as token ids (length,) or as `{input: (1, length)}`: the cell `data`.
+        quick: two cells and fewer runs, about 20 seconds.
+        seconds: wanted for the timed part in all; a slow model may take up to four times its share.
+        interval: half width of the 95 % interval of p50 to reach, over p50.
+        seed: for the order of turns, made-up inputs and the bootstrap.
+        affinity: cores that the workers are bound to; None binds nothing.
+        runner: where the workers run; here by default.
+        machine: what this machine is, found out by default.
+
+    Returns:
+        For each subject id what was measured, in the order of `subjects`. Times are None when this machine tells nothing about the target.
+
+    Raises:
+        MissingError: the target's execution provider is not there (exit status 4).
+        StageError: a model cannot be loaded or run, or its process died.
+    """
+    here = machine or this_machine()
+    evidence = local_evidence(target, here)
+    if evidence.kind is None:
+        return _not_measured(subjects, evidence, reporter)
+    plan = Turns(
+        seconds=seconds or (QUICK_SECONDS if quick else SECONDS),
+        processes=QUICK_PROCESSES if quick else PROCESSES,
+        interval=interval,
+        seed=seed,
+    )
+    job = {
+        "provider": target.provider,
+        "threads": target.threads,
+        "spinning": target.spinning,
+        "affinity": list(affinity or ()),
+    }
+    cells = _cells(target, quick, bool(samples))
+    try:
+        timed = _time(subjects, cells, samples or {}, job, plan, runner or LocalRunner(), reporter)
+        folder_for_raw.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_error(error, folder_for_raw) from error
+    return _results(subjects, timed, target, evidence, here, plan, folder_for_raw, reporter)
+
+
+def ratio(raw_a: Path | dict[str, Any], raw_b: Path | dict[str, Any], *, seed: int = 0) -> tuple[float, tuple[float, float]]:
+    """Return how many times longer a takes than b, with the 95 % interval, from two raw files of one measurement and cell."""
+    first, second = (read_json(raw) if isinstance(raw, Path) else raw for raw in (raw_a, raw_b))
+    return ratio_interval(rounds_of(first["rounds"]), rounds_of(second["rounds"]), seed=seed)
+
+
+def _cells(target: Target | ThisMachine, quick: bool, with_samples: bool) -> list[Cell]:
+    grid = [Cell(batch, length) for batch in target.batches for length in target.lengths]
+    if quick:
+        grid = [Cell(min(target.batches), max(target.lengths))]
+    return ([Cell(1, DATA)] if with_samples else []) + grid
+
+
+def _time(
+    subjects: Sequence[Subject],
+    cells: list[Cell],
+    samples: Mapping[str, Sequence[np.ndarray | Feed]],
+    job: dict[str, Any],
+    plan: Turns,
+    runner: Runner,
+    reporter: Reporter,
+) -> Timed:
+    """Start the processes, three times over, and time all cells in each."""
+    timed = Timed()
+    again = duplicate_of(subjects)
+    seats = [prepare(subject, samples.get(subject.id)) for subject in subjects]
+    seats.append(prepare(again, samples.get(again.id.removesuffix(" (again)")), first_cell_only=True))
+    with (
+        tempfile.TemporaryDirectory(prefix="compactor-measuring-") as scratch,
+        reporter.bar("measuring", plan.processes * len(cells), "cells") as bar,
+    ):
+        for process in range(plan.processes):
+            with ExitStack() as stack:
+                take_seats(seats, process, cells, job, runner, Path(scratch), plan.seed, stack)
+                for cell in _all_cells(seats):
+                    time_in_turns(seats, cell, process, timed, plan, share=_share(cell, _all_cells(seats)))
+                    bar.advance(shown=cell.name)
+                for seat in seats:
+                    seat.peaks.append(seat.ask({"do": "look"})["peak_memory_bytes"])
+    timed.seats = {seat.subject.id: seat for seat in seats}
+    timed.again = again.id
+    return timed
+
+
+def _all_cells(seats: list[Seat]) -> list[Cell]:
+    return list(dict.fromkeys(cell for seat in seats for cell in seat.cells))
+
+
+def _share(cell: Cell, cells: list[Cell]) -> float:
+    """The share of the time that a cell gets; real lengths are what matters most."""
+    weights = {each: 3.0 if each.length == DATA else 1.0 for each in cells}
+    return weights[cell] / sum(weights.values())
+
+
+def _results(
+    subjects: Sequence[Subject],
+    timed: Timed,
+    target: Target | ThisMachine,
+    evidence: Evidence,
+    here: dict[str, Any],
+    plan: Turns,
+    folder: Path,
+    reporter: Reporter,
+) -> dict[str, Measured]:
+    rows: dict[str, list[dict[str, Any]]] = {}
+    noises: dict[str, dict[str, Any]] = {}
+    for name, cells in timed.bursts.items():
+        judged: dict[str, dict[str, Any]] = {}
+        for cell, bursts in cells.items():
+            pressure = timed.pressure(cell)
+            row = summarise(cell, bursts, target.threads, plan.seed)
+            row["raw"] = write_raw(folder, name, cell, target.threads, bursts, pressure)
+            rows.setdefault(name, []).append(row)
+            ends = row["ci95_p50"]
+            judged[cell.name] = judge_noise(
+                bursts,
+                pressure=pressure,
+                threads=target.threads,
+                cores=here["cores"],
+                interval=ends,
+                wanted_interval=plan.interval,
+            )
+        noises[name] = combine_noise(judged)
+    aa = self_test(timed, plan.seed)
+    told = [noise_finding({subject.id: noises[subject.id] for subject in subjects}), aa.finding, _proxy_finding(evidence)]
+    findings = tuple(finding for finding in told if finding is not None)
+    for finding in findings:
+        reporter.finding(finding)
+    return {
+        subject.id: _measured(
+            timed.seats[subject.id], rows[subject.id], noises[subject.id], evidence, aa.record, findings, target, plan
+        )
+        for subject in subjects
+    }
+
+
+def _measured(
+    seat: Seat,
+    rows: list[dict[str, Any]],
+    noise: dict[str, Any],
+    evidence: Evidence,
+    aa: dict[str, Any],
+    findings: tuple[Finding, ...],
+    target: Target | ThisMachine,
+    plan: Turns,
+) -> Measured:
+    peaks = [peak for peak in seat.peaks if peak is not None]
+    return Measured(
+        latency_ms=rows,
+        throughput_per_s=max(row["throughput_per_s"] for row in rows),
+        load_ms=float(np.median([ready["load_ms"] for ready in seat.readies])),
+        first_ms=float(np.median(seat.firsts)),
+        peak_memory_bytes=max(peaks) if peaks else None,
+        memory_bytes=seat.readies[-1]["memory_bytes"],
+        evidence=evidence.kind,
+        noise=noise,
+        aa=aa,
+        findings=findings,
+        conditions={
+            "target": target.name,
+            "provider": target.provider,
+            "threads": target.threads,
+            "spinning": target.spinning,
+            "processes": plan.processes,
+            **seat.readies[-1]["versions"],
+        },
+    )
+
+
+def _proxy_finding(evidence: Evidence) -> Finding | None:
+    if evidence.kind != "proxy":
+        return None
+    return Finding(
+        "M120",
+        "note",
+        f"times are a proxy: {evidence.reason}",
+        "measure the bundle on the device itself with `compactor bench`",
+    )
+
+
+def _not_measured(subjects: Sequence[Subject], evidence: Evidence, reporter: Reporter) -> dict[str, Measured]:
+    hint = "copy the bundle to the device and run `compactor bench` there"
+    finding = Finding("M121", "warning", f"latency and memory were not measured: {evidence.reason}", hint)
+    reporter.finding(finding)
+    nothing = Measured(None, None, None, None, None, {}, None, None, None, (finding,), {})
+    return {subject.id: nothing for subject in subjects}

@@ -1,0 +1,144 @@
+"""Rounds of one cell: each round lets every model run one burst, in an order drawn anew, until the intervals are narrow enough."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from compactor.measuring.feeds import DATA, VARIANTS, Cell, choose_rows
+from compactor.measuring.result import rounds_of
+from compactor.measuring.seats import Seat
+from compactor.measuring.statistics import ENOUGH_RUNS, median_interval
+
+LEAST_ROUNDS = 3  # in each process, for an interval of a ratio
+ROUND_SECONDS = 1.0  # of the slowest model on real lengths
+BURST_SECONDS = 0.05  # a faster model repeats its inputs until its burst takes so long
+MOST_REPEATS = 16
+GRID_RUNS = 16
+WARM_UP_SECONDS = 2.0
+SLOW_RUN_MS = 50.0  # from here on, refilling the caches does not show
+OVERTIME = 4.0
+CHECK_DRAWS = 200
+
+
+@dataclass(frozen=True)
+class Turns:
+    """How long to go on: seconds in all, number of processes, wanted half width of the interval over p50, seed."""
+
+    seconds: float
+    processes: int
+    interval: float
+    seed: int
+
+
+@dataclass
+class Timed:
+    """Everything that was timed.
+
+    Attributes:
+        bursts: subject id -> cell -> the worker's answers in order, each with `process`, `round`, `turn` (place in the round) and `feeds`.
+        looks: cell -> for each process (pressure microseconds, microseconds) that passed while it was timed.
+        seats: subject id -> seat.
+        again: id of the duplicate that runs along for the self-test.
+    """
+
+    bursts: dict[str, dict[Cell, list[dict[str, Any]]]] = field(default_factory=dict)
+    looks: dict[Cell, list[tuple[int, int]]] = field(default_factory=dict)
+    seats: dict[str, Seat] = field(default_factory=dict)
+    again: str = ""
+
+    def add(self, subject: str, cell: Cell, burst: dict[str, Any]) -> None:
+        """Keep one burst."""
+        self.bursts.setdefault(subject, {}).setdefault(cell, []).append(burst)
+
+    def pressure(self, cell: Cell) -> float | None:
+        """Return the share of a cell's time in which some task of the machine waited for a core."""
+        looks = self.looks.get(cell)
+        return sum(stalled for stalled, _ in looks) / max(1, sum(passed for _, passed in looks)) if looks else None
+
+
+def time_in_turns(seats: list[Seat], cell: Cell, process: int, timed: Timed, plan: Turns, *, share: float) -> None:
+    """Time one cell in the processes that sit now.
+
+    Args:
+        seats: the models; those that cannot take this cell are passed over.
+        cell: batch and length.
+        process: number of these processes.
+        timed: the bursts are added to it.
+        plan: how long to go on.
+        share: of `plan.seconds` that this cell may take, over all processes.
+    """
+    playing = [seat for seat in seats if cell in seat.cells]
+    medians = {}
+    for seat in playing:
+        medians[seat.subject.id] = seat.ask({"do": "warm", "cell": cell.name, "seconds": WARM_UP_SECONDS})["median_ms"]
+    if cell not in playing[0].indices:
+        _choose_indices(playing, cell, medians)
+    shortest = min(len(seat.indices[cell]) for seat in playing)
+    least = max(LEAST_ROUNDS, math.ceil(ENOUGH_RUNS[50] / plan.processes / shortest))
+    slice_seconds = plan.seconds * share / plan.processes
+    turns = random.Random(f"{plan.seed}/{process}/{cell.name}")  # noqa: S311 - an order, no secret
+    before, begun, done = _look(playing[0]), time.perf_counter(), 0
+    next_check = least
+    while True:
+        turns.shuffle(playing)
+        for turn, seat in enumerate(playing):
+            timed.add(seat.subject.id, cell, _burst(seat, cell, medians, process, done, turn))
+        done += 1
+        passed = time.perf_counter() - begun
+        if passed > slice_seconds and (done >= least or passed > OVERTIME * slice_seconds):
+            break
+        if done >= next_check:
+            if _enough(playing, cell, timed, plan, process):
+                break
+            next_check = done + max(1, done // 3)
+    after = _look(playing[0])
+    if before[0] is not None and after[0] is not None:
+        timed.looks.setdefault(cell, []).append((after[0] - before[0], after[1] - before[1]))
+
+
+def _burst(seat: Seat, cell: Cell, medians: dict[str, float], process: int, number: int, turn: int) -> dict[str, Any]:
+    indices = seat.indices[cell]
+    discard = 1 if medians[seat.subject.id] < SLOW_RUN_MS else 0
+    answer = seat.ask({"do": "burst", "cell": cell.name, "feeds": indices, "discard": discard})
+    answer.pop("kind")
+    return {"process": process, "round": number, "turn": turn, "feeds": indices, **answer}
+
+
+def _choose_indices(playing: list[Seat], cell: Cell, medians: dict[str, float]) -> None:
+    """Fix the inputs of one round: the same for all models, repeated for those that are fast."""
+    slowest = max(medians.values()) / 1e3
+    if cell.length == DATA:
+        lengths = playing[0].lengths
+        rows = choose_rows(lengths, int(np.clip(ROUND_SECONDS / slowest, 8, len(lengths)))).tolist()
+    else:
+        mean = sum(medians.values()) / 1e3 / len(medians)
+        rows = [index % VARIANTS for index in range(int(np.clip(0.15 / mean, 1, GRID_RUNS)))]
+    for seat in playing:
+        seconds = medians[seat.subject.id] / 1e3 * len(rows)
+        repeats = int(np.clip(math.ceil(BURST_SECONDS / seconds), 1, MOST_REPEATS))
+        seat.indices[cell] = rows * repeats
+
+
+def _enough(playing: list[Seat], cell: Cell, timed: Timed, plan: Turns, process: int) -> bool:
+    """Whether every model has the runs and the interval asked for, as far as these processes go."""
+    part = (process + 1) / plan.processes
+    wanted = ENOUGH_RUNS[99] if cell.length == DATA else ENOUGH_RUNS[90]
+    for seat in playing:
+        rounds = rounds_of(timed.bursts[seat.subject.id][cell])
+        if len(rounds.all) < wanted * part:
+            return False
+        low, high = median_interval(rounds, seed=plan.seed, draws=CHECK_DRAWS)
+        if (high - low) / (high + low) > plan.interval:
+            return False
+    return True
+
+
+def _look(seat: Seat) -> tuple[int | None, int]:
+    answer = seat.ask({"do": "look"})
+    return answer["pressure_us"], answer["clock_us"]

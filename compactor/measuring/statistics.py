@@ -1,0 +1,107 @@
+"""Percentiles that have enough runs behind them, and intervals that know of rounds and processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+# Runs needed before a percentile may be stated with 99 % confidence: MLPerf's early stopping, inference_policies, "d = 0".
+ENOUGH_RUNS = {50: 11, 90: 64, 95: 130, 99: 662}
+DRAWS = 2000
+CHUNK_VALUES = 4_000_000  # of the bootstrap, so that a million values do not need a gigabyte
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """Times of one subject in one cell, as they were taken.
+
+    Attributes:
+        values: one array a round, milliseconds, in the order of the runs.
+        processes: for each round the number of the process that made it (0, 1, 2); a fresh process has a fresh memory layout.
+    """
+
+    values: tuple[np.ndarray, ...]
+    processes: tuple[int, ...]
+
+    @property
+    def all(self) -> np.ndarray:
+        """All values in one array."""
+        return np.concatenate(self.values) if self.values else np.empty(0)
+
+
+def percentile(values: np.ndarray, percent: int) -> tuple[float | None, str]:
+    """Return a percentile and an empty reason, or None and why it cannot be stated."""
+    needed = ENOUGH_RUNS[percent]
+    if len(values) < needed:
+        return None, f"{len(values)} runs, a p{percent} needs {needed}"
+    return float(np.percentile(values, percent)), ""
+
+
+def median_interval(rounds: Rounds, *, seed: int = 0, draws: int = DRAWS) -> tuple[float, float]:
+    """Return the 95 % interval of the median: two-level bootstrap, over processes and over blocks of neighbouring rounds.
+
+    Rounds stay whole: the runs inside one are not independent, and each holds the same inputs. A round with more runs than
+    another is thinned evenly, so that each has the same weight.
+    """
+    shortest = min(len(values) for values in rounds.values)
+    table = np.stack([values[np.linspace(0, len(values) - 1, shortest).astype(int)] for values in rounds.values])
+    medians = _resampled_medians(table, rounds.processes, seed, draws)
+    return _ends(medians)
+
+
+def ratio_interval(first: Rounds, second: Rounds, *, seed: int = 0, draws: int = DRAWS) -> tuple[float, tuple[float, float]]:
+    """Return how many times longer `first` takes than `second`, with the 95 % interval.
+
+    The two were interleaved, so round i of one and round i of the other met the same conditions: what counts is the median of
+    the ratios within rounds, and the bootstrap draws rounds. Drift that moves both cancels.
+
+    Raises:
+        ValueError: the two were not taken in the same rounds.
+    """
+    if first.processes != second.processes:
+        raise ValueError("the two series were not interleaved: they have other rounds")
+    ratios = np.array([np.median(a) / np.median(b) for a, b in zip(first.values, second.values, strict=True)])
+    medians = _resampled_medians(np.log(ratios)[:, None], first.processes, seed, draws)
+    low, high = _ends(medians)
+    return float(np.median(ratios)), (float(np.exp(low)), float(np.exp(high)))
+
+
+def _resampled_medians(table: np.ndarray, processes: Sequence[int], seed: int, draws: int) -> np.ndarray:
+    """Return `draws` medians of resampled rounds.
+
+    Args:
+        table: (rounds, values of a round).
+        processes: the process of each round.
+        seed: of the draws.
+        draws: how many.
+    """
+    random = np.random.default_rng(seed)
+    groups = [np.flatnonzero(np.asarray(processes) == process) for process in dict.fromkeys(processes)]
+    most = max(len(group) for group in groups)
+    step = max(1, CHUNK_VALUES // (len(groups) * most * table.shape[1]))
+    found = []
+    for begin in range(0, draws, step):
+        count = min(step, draws - begin)
+        chosen = np.stack([_draw_rounds(groups, most, count, random) for _ in groups], axis=1)
+        found.append(np.median(table[chosen.reshape(count, -1)].reshape(count, -1), axis=1))
+    return np.concatenate(found)
+
+
+def _draw_rounds(groups: list[np.ndarray], most: int, count: int, random: np.random.Generator) -> np.ndarray:
+    """Draw a process, then blocks of its neighbouring rounds (circular), `count` times: indices (count, most)."""
+    picked = random.integers(len(groups), size=count)
+    rows = np.empty((count, most), dtype=np.int64)
+    for number, group in enumerate(groups):
+        which = np.flatnonzero(picked == number)
+        block = max(1, round(len(group) ** (1 / 3)))
+        starts = random.integers(len(group), size=(len(which), -(-most // block)))
+        positions = (starts[:, :, None] + np.arange(block)).reshape(len(which), -1)[:, :most]
+        rows[which] = group[positions % len(group)]
+    return rows
+
+
+def _ends(medians: np.ndarray) -> tuple[float, float]:
+    low, high = np.percentile(medians, [2.5, 97.5])
+    return float(low), float(high)
