@@ -1,0 +1,174 @@
+"""What an encoder is made of, found by its structure: embeddings, layers, and the six matrices of each layer.
+
+Covers post-norm encoders built like BERT (BERT, RoBERTa, XLM-RoBERTa, CamemBERT, ELECTRA) and like DistilBERT. A new family is one
+more `Naming`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from compactor.base.errors import StageError
+
+
+@dataclass(frozen=True)
+class Naming:
+    """Where a family keeps the parts of one layer (paths below the layer) and how it calls its head count."""
+
+    attention: str
+    query: str
+    key: str
+    value: str
+    attention_output: str
+    attention_norm: str
+    intermediate: str
+    output: str
+    output_norm: str
+    heads: str
+
+
+NAMINGS = (
+    Naming(
+        attention="attention.self",
+        query="attention.self.query",
+        key="attention.self.key",
+        value="attention.self.value",
+        attention_output="attention.output.dense",
+        attention_norm="attention.output.LayerNorm",
+        intermediate="intermediate.dense",
+        output="output.dense",
+        output_norm="output.LayerNorm",
+        heads="num_attention_heads",
+    ),
+    Naming(
+        attention="attention",
+        query="attention.q_lin",
+        key="attention.k_lin",
+        value="attention.v_lin",
+        attention_output="attention.out_lin",
+        attention_norm="sa_layer_norm",
+        intermediate="ffn.lin1",
+        output="ffn.lin2",
+        output_norm="output_layer_norm",
+        heads="n_heads",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The parts of one encoder layer; all are the model's own modules, not copies.
+
+    Attributes:
+        module: the layer itself.
+        attention: the module that knows the head count (attribute `naming.heads`) and `attention_head_size`.
+        query, key, value: linear maps, hidden → heads * head size.
+        attention_output: linear map, heads * head size → hidden.
+        attention_norm, output_norm: layer norms over hidden.
+        intermediate, output: the feed-forward maps, hidden → intermediate → hidden.
+    """
+
+    module: nn.Module
+    naming: Naming
+    attention: Any
+    query: nn.Linear
+    key: nn.Linear
+    value: nn.Linear
+    attention_output: nn.Linear
+    attention_norm: nn.LayerNorm
+    intermediate: nn.Linear
+    output: nn.Linear
+    output_norm: nn.LayerNorm
+
+    @property
+    def heads(self) -> int:
+        """Number of attention heads of this layer."""
+        return int(getattr(self.attention, self.naming.heads))
+
+    @property
+    def head_size(self) -> int:
+        """Numbers in one head."""
+        return int(self.attention.attention_head_size)
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An encoder's parts; all are the model's own modules.
+
+    Attributes:
+        model: the model with its head.
+        body: the model without its head (`model.bert`, `model.distilbert` ...).
+        embeddings: the embedding module; `words` its table (pieces, embedding width), `positions`, `types` (or None), `norm`.
+        before_layers: modules that run before the first layer: the embeddings, and ELECTRA's projection.
+        layers: the list that the model runs through; `parts` describes each.
+        layers_path: where the list hangs below `model`.
+    """
+
+    model: nn.Module
+    body: nn.Module
+    embeddings: nn.Module
+    words: nn.Embedding
+    positions: nn.Embedding
+    types: nn.Embedding | None
+    norm: nn.LayerNorm
+    before_layers: tuple[nn.Module, ...]
+    layers: nn.ModuleList
+    parts: tuple[Layer, ...]
+    layers_path: str
+
+    @property
+    def hidden(self) -> int:
+        """Width of the residual stream."""
+        return int(self.parts[0].query.in_features)
+
+
+def describe(model: nn.Module) -> Encoder:
+    """Describe an encoder by its structure.
+
+    Raises:
+        StageError: L120 for a model that is not built like any family known here.
+    """
+    for path, module in model.named_modules():
+        if isinstance(module, nn.ModuleList) and len(module):
+            for naming in NAMINGS:
+                if _has(module[0], naming):
+                    return _encoder(model, module, path, naming)
+    family = getattr(getattr(model, "config", None), "model_type", type(model).__name__)
+    known = "BERT, DistilBERT, RoBERTa and ELECTRA"
+    raise StageError("L120", f"the model family {family} has no layers of a known shape", f"families built like {known} are known")
+
+
+def _has(layer: nn.Module, naming: Naming) -> bool:
+    try:
+        _layer(layer, naming)
+    except AttributeError:
+        return False
+    return True
+
+
+def _layer(layer: nn.Module, naming: Naming) -> Layer:
+    paths = {name: path for name, path in vars(naming).items() if name != "heads"}
+    return Layer(module=layer, naming=naming, **{name: layer.get_submodule(path) for name, path in paths.items()})  # type: ignore[arg-type]
+
+
+def _encoder(model: nn.Module, layers: nn.ModuleList, path: str, naming: Naming) -> Encoder:
+    body = model.get_submodule(path.split(".")[0]) if "." in path else model
+    embeddings = body.get_submodule("embeddings")
+    types = getattr(embeddings, "token_type_embeddings", None)
+    projection = getattr(body, "embeddings_project", None)
+    return Encoder(
+        model=model,
+        body=body,
+        embeddings=embeddings,
+        words=embeddings.word_embeddings,  # type: ignore[arg-type]
+        positions=embeddings.position_embeddings,  # type: ignore[arg-type]
+        types=types if isinstance(types, nn.Embedding) else None,
+        norm=embeddings.LayerNorm,  # type: ignore[arg-type]
+        before_layers=(embeddings,) if projection is None else (embeddings, projection),
+        layers=layers,
+        parts=tuple(_layer(layer, naming) for layer in layers),
+        layers_path=path,
+    )

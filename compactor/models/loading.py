@@ -1,0 +1,216 @@
+"""Model folders → torch models: float32, eager attention, evaluation mode, label order of the data."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from compactor.base.errors import MissingError, StageError
+from compactor.base.finding import Finding
+from compactor.models.labels import align_labels
+from compactor.models.quiet import quiet_transformers
+from compactor.models.widths import read_widths, reshape
+
+if TYPE_CHECKING:
+    from compactor.tasks import Task
+
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+HEAD_WORDS = ("classifier", "score", "qa_outputs", "lm_head", "pre_classifier", "pooler", "out_proj")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model, and what a person should know about how it was read."""
+
+    model: Any
+    findings: tuple[Finding, ...] = ()
+
+
+def load(
+    folder: Path, task: Task, *, labels: tuple[str, ...] | None = None, trust_remote_code: bool = False
+) -> Any:  # the class is transformers' own, chosen at run time
+    """Return the fine-tuned model of a folder, see `load_checkpoint`; nothing may be missing in it."""
+    return load_checkpoint(folder, task, labels=labels, trust_remote_code=trust_remote_code).model
+
+
+def load_checkpoint(
+    folder: Path, task: Task, *, labels: tuple[str, ...] | None = None, fresh_head: bool = False, trust_remote_code: bool = False
+) -> Loaded:
+    """Read a checkpoint as the task's model class: float32 whatever was stored, eager attention, `eval()`.
+
+    Args:
+        folder: config.json and safetensors weights; `layer_widths` in config.json is honoured.
+        task: names the transformers class (`task.model_class`).
+        labels: label names in the data's order; the head's rows are put into this order. None keeps the checkpoint's own.
+        fresh_head: the model is about to be fine-tuned, so a head that is missing, or for other labels, is made anew (from torch's
+            current random state) instead of being an error.
+        trust_remote_code: run Python code that comes with the checkpoint.
+
+    Raises:
+        StageError: L101 no config.json, L102 weights only as pickle, L103 broken files, L104 weights missing, L105 no head,
+            L106 labels that do not match.
+    """
+    check_folder(folder)
+    with quiet_transformers():
+        config = _config(folder, trust_remote_code)
+        _check_head(config, folder, fresh_head=fresh_head)
+        keep_head = labels is None or not fresh_head or _same_labels(config, labels)
+        if labels is not None and not keep_head:
+            config.num_labels = len(labels)
+        widths = read_widths(config)
+        if widths is None:
+            model, missing = _pretrained(folder, config, task, trust_remote_code=trust_remote_code)
+        else:
+            model, missing = _reshaped(folder, config, task, widths)
+    findings = _check_missing(missing, folder, fresh_head=fresh_head)
+    if labels is not None:
+        if keep_head and not any(_in_classifier(name) for name in missing):
+            findings += align_labels(model, labels, folder)
+        else:
+            _name_labels(model, labels)
+    return Loaded(model.float().eval(), findings)
+
+
+def check_folder(folder: Path) -> None:
+    """Raise a sentence when a folder is not a checkpoint that can be read safely."""
+    if not (folder / "config.json").is_file():
+        raise StageError("L101", f"{folder} is not a model folder: it has no config.json", "give a folder saved by save_pretrained")
+    if any((folder / name).is_file() for name in WEIGHTS):
+        return
+    pickles = [path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern)]
+    if pickles:
+        raise StageError(
+            "L102",
+            f"{folder} has its weights only as {pickles[0]}, a pickle, which can run code when it is read",
+            "convert it once: AutoModelForSequenceClassification.from_pretrained(folder).save_pretrained(folder)",
+        )
+    raise StageError("L103", f"{folder} has no weights: model.safetensors is missing", "copy the whole checkpoint folder")
+
+
+def model_class(task: Task) -> Any:
+    """Return the transformers class that the task names."""
+    import transformers
+
+    return getattr(transformers, task.model_class)
+
+
+def from_config(config: Any, task: Task) -> Any:
+    """Build a model with random weights (from torch's current random state): float32, eager attention."""
+    with quiet_transformers():
+        model = model_class(task).from_config(config, attn_implementation="eager", **_dtype())
+    return model.float()
+
+
+def _dtype() -> dict[str, Any]:
+    """Name float32 as this version of transformers wants it: `dtype` from 5 on, `torch_dtype` before."""
+    import transformers
+
+    return {"torch_dtype" if int(transformers.__version__.split(".")[0]) < 5 else "dtype": torch.float32}
+
+
+def _config(folder: Path, trust_remote_code: bool) -> Any:
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
+    except (ValueError, OSError, KeyError, ImportError) as error:
+        text = str(error).splitlines()[0]
+        if "trust_remote_code" in str(error):
+            raise StageError(
+                "L103", f"{folder} needs Python code that comes with it", "read that code, then set teacher.trust_remote_code: true"
+            ) from error
+        raise StageError("L103", f"{folder / 'config.json'} cannot be used: {text}", "save the model again with transformers") from error
+
+
+def _pretrained(folder: Path, config: Any, task: Task, *, trust_remote_code: bool) -> tuple[Any, set[str]]:
+    try:
+        model, info = model_class(task).from_pretrained(
+            folder,
+            config=config,
+            attn_implementation="eager",
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=trust_remote_code,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            **_dtype(),
+        )
+    except ImportError as error:
+        raise MissingError("L107", f"{folder} needs a package: {str(error).splitlines()[0]}", "install it") from error
+    except Exception as error:  # safetensors and transformers raise many kinds for damaged files
+        raise _broken(folder, error) from error
+    mismatched = {str(entry[0] if isinstance(entry, (tuple, list)) else entry) for entry in info.get("mismatched_keys", ())}
+    return model, {str(key) for key in info["missing_keys"]} | mismatched
+
+
+def _reshaped(folder: Path, config: Any, task: Task, widths: list[dict[str, int]]) -> tuple[Any, set[str]]:
+    from safetensors.torch import load_file
+
+    model = from_config(config, task)
+    reshape(model, widths)
+    try:
+        found = model.load_state_dict(load_file(folder / WEIGHTS[0]), strict=False)
+    except Exception as error:
+        raise _broken(folder, error) from error
+    return model, set(found.missing_keys)
+
+
+def _broken(folder: Path, error: Exception) -> StageError:
+    text = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return StageError("L103", f"the weights in {folder} cannot be read: {text}", "copy the checkpoint again; it may be damaged")
+
+
+def _check_head(config: Any, folder: Path, *, fresh_head: bool) -> None:
+    """Refuse a checkpoint that is to be used as it is and says itself that it has no classifier."""
+    architectures = " ".join(getattr(config, "architectures", None) or [])
+    if not fresh_head and architectures and "Classification" not in architectures:
+        raise StageError(
+            "L105",
+            f"{folder} is a {architectures}: it has no classification head",
+            "fine-tune it: give the teacher stage train: {epochs: 8, learning_rate: 1.0e-4}",
+        )
+
+
+def _check_missing(missing: set[str], folder: Path, *, fresh_head: bool) -> tuple[Finding, ...]:
+    """Tell which weights were made anew; in a model that is used as it is, none may be."""
+    body = sorted(name for name in missing if not any(word in name.split(".") for word in HEAD_WORDS))
+    if body:
+        sentence = f"{folder} lacks {len(body)} weights of the encoder, the first is {body[0]}"
+        raise StageError("L104", sentence, "it may belong to another model class, or be damaged")
+    if missing and not fresh_head:
+        sentence = f"{folder} has no trained head ({', '.join(sorted(missing))})"
+        raise StageError("L105", sentence, "fine-tune it: give the teacher stage train: {...}")
+    if any("pooler" in name for name in missing):
+        sentence = "the checkpoint has no pooler; it is trained from random weights together with the head"
+        return (Finding("L108", "note", sentence, "nothing to do", str(folder)),)
+    return ()
+
+
+def _in_classifier(name: str) -> bool:
+    return "pooler" not in name.split(".") and any(word in name.split(".") for word in HEAD_WORDS)
+
+
+def _same_labels(config: Any, labels: tuple[str, ...]) -> bool:
+    return set(config.id2label.values()) == set(labels)
+
+
+def _name_labels(model: Any, labels: tuple[str, ...]) -> None:
+    model.config.id2label = dict(enumerate(labels))
+    model.config.label2id = {label: number for number, label in enumerate(labels)}
+
+
+def stored_labels(folder: Path) -> tuple[str, ...]:
+    """Return the label names of a model folder in id order, without loading its weights."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    names: dict[str, str] = config.get("id2label", {})
+    return tuple(name for _, name in sorted(names.items(), key=lambda item: int(item[0])))
+
+
+def head_linear(model: nn.Module) -> nn.Linear:
+    """Return the last linear map of the model: hidden → labels."""
+    return [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
