@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compactor.base.errors import Problem
-from compactor.pipeline.reader import DataPath, Places
+from compactor.base.errors import CompactorError, Problem
+from compactor.data.source import find_source
+from compactor.pipeline.reader import Places
 from compactor.pipeline.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from compactor.pipeline.steps import Step
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
-DATA_SUFFIXES = {".csv", ".tsv", ".json", ".jsonl", ".parquet", ".arrow", ".yaml", ".yml", ".onnx", ".safetensors", ".txt"}
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+HUB_MODEL = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 LONGEST_HEADER = 1 << 16
 
 
@@ -32,36 +32,49 @@ def near_folders(profile: Path) -> tuple[Path, ...]:
 
 def find(name: str, near: tuple[Path, ...]) -> Path | None:
     """Return the first file or folder of this name in the near folders; an absolute name stands for itself."""
-    return next((folder / name for folder in near if (folder / name).exists()), None)
-
-
-def is_hub_id(name: str, near: tuple[Path, ...]) -> bool:
-    """Say whether a name that is not here can be a hub id (`org/name`); a path into a folder that is here is a mistake."""
-    first, *rest = name.split("/")
-    looks_so = HUB_ID.fullmatch(name) is not None and Path(name).suffix.lower() not in DATA_SUFFIXES
-    return looks_so and not (rest and any((folder / first).is_dir() for folder in near))
+    named = Path(name).expanduser()
+    return next((folder / named for folder in near if (folder / named).exists()), None)
 
 
 def data_problems(data: DataSettings, near: tuple[Path, ...], places: Places) -> Iterator[Problem]:
     """Yield a problem for each data file that is not there, and for columns that a csv or tsv header does not have."""
     if data.source:
         return
-    named = {"train": data.train, "test": data.test, "validation": data.validation}
-    for setting, name in named.items():
+    for role, name in {"train": data.train, "test": data.test, "validation": data.validation}.items():
         if not isinstance(name, str):
             continue
-        path = find(name, near)
-        if path is not None:
-            yield from _column_problems(path, data, places)
-        elif not is_hub_id(name, near):
-            yield _missing(name, "file", near, places, ("data", setting))
+        place = places.value(("data", role))
+        try:
+            source = find_source(name, role, near)
+        except CompactorError as error:
+            yield Problem("P040", error.problem.sentence, _looked(error.problem.hint, near), place)
+            continue
+        if source.path is not None:
+            yield from _column_problems(source.path, data, places)
+        elif _into_folder(name, near):
+            yield Problem("P040", f"data.{role}: there is no {name}", _looked("", near), place)
 
 
 def model_problems(step: Step, near: tuple[Path, ...], places: Places) -> Iterator[Problem]:
-    """Yield a problem when a stage's `model` is a path and nothing is there."""
+    """Yield a problem when a stage's `model` is a path and nothing is there; a hub id passes, it is for `run --online`."""
     name = getattr(step.stage, "model", None)
-    if isinstance(name, str) and find(name, near) is None and not is_hub_id(name, near):
-        yield _missing(name, "model folder", near, places, (*step.path, "model"))
+    if not isinstance(name, str) or find(name, near) is not None:
+        return
+    if HUB_MODEL.fullmatch(name) is None or _into_folder(name, near):
+        sentence = f"{step.label}.model: there is no folder {name}"
+        hint = _looked("check the path, or name a hub id as org/name", near)
+        yield Problem("P040", sentence, hint, places.value((*step.path, "model")))
+
+
+def _into_folder(name: str, near: tuple[Path, ...]) -> bool:
+    """Say whether a name that could be a hub id begins with a folder that is here: then it is a path with a mistake."""
+    first, slash, _ = name.partition("/")
+    return bool(slash) and any((folder / first).is_dir() for folder in near)
+
+
+def _looked(hint: str, near: tuple[Path, ...]) -> str:
+    looked = f"looked in {', '.join(str(folder) for folder in near)}"
+    return looked if not hint or hint.startswith("looked in") else f"{hint}; {looked}"
 
 
 def header(path: Path) -> list[str] | None:
@@ -88,10 +101,3 @@ def _column_problems(path: Path, data: DataSettings, places: Places) -> Iterator
             yield Problem(
                 "P041", f"{path.name} has no column {wanted!r} (data.{setting})", did_you_mean(wanted, columns), place
             )
-
-
-def _missing(name: str, what: str, near: tuple[Path, ...], places: Places, path: DataPath) -> Problem:
-    looked = "" if Path(name).is_absolute() else f"; looked in {', '.join(str(folder) for folder in near)}"
-    return Problem(
-        "P040", f"there is no {what} {name}{looked}", "check the path, or name a hub id as org/name", places.value(path)
-    )
