@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compactor.base.artifact import Artifact
+from compactor.base.atomic import read_json
 from compactor.base.hashing import hash_file
 from compactor.pipeline.execute import Session
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from compactor.data import Rows
+    from compactor.data import Encoded, Rows
     from compactor.tasks import Quality
 
 VERSION = 1  # bumped when the plain export or the way of answering changes
@@ -76,5 +77,17 @@ def _rows(session: Session, split: str) -> Rows:
     return rows
 
 
-def _encoded(session: Session, folder: Path, rows: Rows):  # type: ignore[no-untyped-def]
-    raise NotImplementedError
+def encoded(session: Session, folder: Path, split: str) -> Encoded:
+    """Return the rows of a split as the tokenizer of an ONNX folder writes them; kept in the store."""
+    return _encoded(session, folder, _rows(session, split))
+
+
+def _encoded(session: Session, folder: Path, rows: Rows) -> Encoded:
+    from compactor.data import Encoded, encode
+    from compactor.models.tokenizer import load_tokenizer
+
+    interface = read_json(folder / "interface.json")
+    length = int(interface["max_length"])
+    parts = {"tokenizer": hash_file(folder / "tokenizer.json"), "rows": rows.fingerprint, "max_length": length}
+    kept = session.derive("encoded", parts, lambda target: encode(rows, load_tokenizer(folder), length, target))
+    return Encoded(kept, pad_id=int(interface["pad_id"]))

@@ -46,7 +46,7 @@ class Row:
             "size_by_part": self.size_by_part,
             "quality": quality_dict(self.quality or self.validation_quality),
             "validation_quality": quality_dict(self.validation_quality),
-            "latency_ms": timing.get("latency_ms", []),
+            "latency_ms": timing.get("latency_ms") or [],
             "throughput_per_s": timing.get("throughput_per_s"),
             "load_ms": timing.get("load_ms"),
             "first_ms": timing.get("first_ms"),
