@@ -127,16 +127,14 @@ def _time(
     again = duplicate_of(subjects)
     seats = [prepare(subject, samples.get(subject.id)) for subject in subjects]
     seats.append(prepare(again, samples.get(again.id.removesuffix(" (again)")), first_cell_only=True))
-    with (
-        tempfile.TemporaryDirectory(prefix="compactor-measuring-") as scratch,
-        reporter.bar("measuring", plan.processes * len(cells), "cells") as bar,
-    ):
+    # Sentences instead of a bar: what redraws a bar would take a core from what is timed.
+    with tempfile.TemporaryDirectory(prefix="compactor-measuring-") as scratch:
         for process in range(plan.processes):
+            reporter.say(f"timing {len(subjects)} model(s), {len(cells)} cell(s) each, pass {process + 1} of {plan.processes}")
             with ExitStack() as stack:
                 take_seats(seats, process, cells, job, runner, Path(scratch), plan.seed, stack)
                 for cell in _all_cells(seats):
                     time_in_turns(seats, cell, process, timed, plan, share=_share(cell, _all_cells(seats)))
-                    bar.advance(shown=cell.name)
                 for seat in seats:
                     seat.peaks.append(seat.ask({"do": "look"})["peak_memory_bytes"])
     timed.seats = {seat.subject.id: seat for seat in seats}

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from onnx import GraphProto, NodeProto, TensorProto
 
 TOKENIZER_FILES = frozenset(
-    "tokenizer.json tokenizer_config.json special_tokens_map.json added_tokens.json vocab.txt vocab.json merges.txt"
-    " sentencepiece.bpe.model spiece.model tokenizer.model".split()
+    (
+        *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt"),
+        *("vocab.json", "merges.txt", "sentencepiece.bpe.model", "spiece.model", "tokenizer.model"),
+    )
 )
 DESCRIPTION_FILES = frozenset(("config.json", "labels.json", "interface.json", "manifest.json", "preprocessor_config.json"))
 HEAD = re.compile(r"(^|[./])(classifier|pre_classifier|pooler|score|qa_outputs|lm_head|cls|head|out_proj)([._/]|$)")

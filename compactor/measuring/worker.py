@@ -173,10 +173,13 @@ def burst(session: Any, feeds: list[dict[str, Any]], indices: list[int], discard
     wall, cpu = clock() - begun, time.process_time_ns() - cpu_begun
     after = conditions()
     gc.enable()
-    changes = {
-        name: None if old is None or new is None else new - old for (name, old), new in zip(before.items(), after.values())
-    }
+    changes = {name: change(before[name], after[name]) for name in before}
     return {"nanoseconds": times, "wall_ns": wall, "cpu_ns": cpu, **changes}
+
+
+def change(old: int | None, new: int | None) -> int | None:
+    """Return how far a counter went, None where there is none."""
+    return None if old is None or new is None else new - old
 
 
 def conditions() -> dict[str, int | None]:
