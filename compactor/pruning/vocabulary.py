@@ -1,0 +1,209 @@
+"""A smaller vocabulary: keep the pieces that the train texts use, drop the embedding rows of the others.
+
+`prune_vocabulary` does it all for a model and a tokenizer folder; the pieces below it can be used one by one:
+`count_pieces` → `choose_pieces` → `cut_embeddings` + `wordpiece.write_smaller_tokenizer`, and `compare_tokenizers` for what it cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from compactor.base.errors import StageError
+from compactor.pruning.wordpiece import WordPieceFile, write_smaller_tokenizer
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from torch import nn
+
+Characters = Literal["all", "used"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which pieces stay.
+
+    Attributes:
+        kept: int64 (pieces,), old ids in ascending order; the new id of `kept[i]` is `i`.
+        used: number of different pieces in the train texts.
+        used_dropped: how many of those had to go all the same, the rarest first.
+    """
+
+    kept: np.ndarray
+    used: int
+    used_dropped: int
+
+
+def prune_vocabulary(
+    model: nn.Module,
+    tokenizer_folder: Path,
+    folder: Path,
+    texts: Iterable[Sequence[str]],
+    keep: int | None = None,
+    characters: Characters = "all",
+) -> dict[str, Any]:
+    """Cut a model's embedding and its tokenizer to the pieces that the texts use.
+
+    Args:
+        model: a transformers model; its word embedding and config are changed in place.
+        tokenizer_folder: tokenizer files of the model.
+        folder: where the smaller tokenizer's files are written; another folder than `tokenizer_folder`.
+        texts: batches of train texts.
+        keep: number of pieces to keep, or None for those that `choose_pieces` must keep.
+        characters: see `choose_pieces`.
+
+    Returns:
+        `pieces_before`, `pieces_after`, `pieces_used`, `used_pieces_dropped`.
+
+    Raises:
+        StageError: K301 to K308 when the tokenizer or the number does not allow it.
+    """
+    from compactor.models.tokenizer import load_tokenizer
+
+    file = WordPieceFile(tokenizer_folder)
+    choice = choose_pieces(file, count_pieces(load_tokenizer(tokenizer_folder), texts, file.size), keep, characters)
+    cut_embeddings(model, choice.kept)
+    write_smaller_tokenizer(tokenizer_folder, folder, choice.kept)
+    return {
+        "pieces_before": file.size,
+        "pieces_after": len(choice.kept),
+        "pieces_used": choice.used,
+        "used_pieces_dropped": choice.used_dropped,
+    }
+
+
+def count_pieces(tokenizer: Tokenizer, texts: Iterable[Sequence[str]], size: int) -> np.ndarray:
+    """Return how often each piece occurs in batches of texts, int64 (size,); special tokens are not counted."""
+    counts = np.zeros(size, dtype=np.int64)
+    for batch in texts:
+        for encoding in tokenizer.encode_batch_fast(list(batch), add_special_tokens=False):
+            np.add.at(counts, encoding.ids, 1)
+    return counts
+
+
+def choose_pieces(
+    file: WordPieceFile, counts: np.ndarray, keep: int | None = None, characters: Characters = "all"
+) -> Choice:
+    """Choose the pieces to keep, in this order of right: special tokens, single characters, used pieces, then the lowest ids.
+
+    The list of a trained WordPiece is ordered by frequency in the text that it was made of, so the lowest ids are the most
+    frequent pieces. Spare places such as `[unused7]` go first.
+
+    Args:
+        file: the tokenizer.
+        counts: int64 (size,), how often each piece occurs in the train texts.
+        keep: number of pieces to keep; None keeps special tokens, characters and what is used.
+        characters: `all` keeps every single character, so that no new word becomes unknown; `used` only those that occur in the
+            train texts, in both places (at a word's start and inside).
+
+    Raises:
+        StageError: K304 when `keep` is not smaller than the vocabulary, K305 when it is too small.
+    """
+    if keep is not None and keep >= file.size:
+        raise StageError(
+            "K304", f"vocabulary.keep is {keep}, but the tokenizer has only {file.size} pieces", "give a smaller number"
+        )
+    must = np.union1d(file.special, _characters(file, counts, characters))
+    used = np.setdiff1d(np.flatnonzero(counts), must)
+    used = used[np.argsort(-counts[used], kind="stable")]
+    room = len(used) if keep is None else keep - len(must)
+    if room < 0:
+        hint = " or set vocabulary.characters to `used`" if characters == "all" else ""
+        raise StageError(
+            "K305",
+            f"vocabulary.keep is {keep}, but special tokens and single characters alone are {len(must)} pieces",
+            f"keep at least {len(must)}{hint}",
+        )
+    others = np.setdiff1d(np.arange(file.size), np.concatenate([must, used, file.unused]))
+    kept = np.concatenate([must, np.concatenate([used, others])[:room]])
+    return Choice(np.sort(kept).astype(np.int64), int((counts > 0).sum()), max(0, len(used) - room))
+
+
+def cut_embeddings(model: nn.Module, kept: np.ndarray) -> None:
+    """Keep only some rows of a model's word embedding, and give its config the new ids. The rows themselves do not change.
+
+    Args:
+        model: a transformers model without a language-modelling head.
+        kept: int64 (pieces,), old ids in ascending order.
+
+    Raises:
+        StageError: K306 for a model whose output is tied to the vocabulary, K307 when positions depend on a padding id that moved,
+            K308 when the embedding does not have the kept rows.
+    """
+    import torch
+    from torch import nn
+
+    embedding = model.get_input_embeddings()  # type: ignore[operator]
+    if getattr(model, "get_output_embeddings", lambda: None)() is not None:
+        raise StageError("K306", "the model predicts pieces, so its vocabulary cannot be cut", "prune the classifier instead")
+    if kept[-1] >= embedding.num_embeddings:
+        raise StageError("K308", f"the tokenizer has more pieces than the model's {embedding.num_embeddings} rows", "check both")
+    new_ids = {int(old): new for new, old in enumerate(kept)}
+    padding = embedding.padding_idx if embedding.padding_idx is None else new_ids.get(embedding.padding_idx)
+    for module in model.modules():
+        # RoBERTa counts its positions from the padding id on.
+        owner = getattr(module, "position_embeddings", None)
+        if isinstance(owner, nn.Embedding) and owner.padding_idx is not None and owner.padding_idx != padding:
+            raise StageError("K307", "this model counts positions from the padding id, which would move", "leave `vocabulary` out")
+    smaller = nn.Embedding(len(kept), embedding.embedding_dim, padding)
+    with torch.no_grad():
+        smaller.weight = nn.Parameter(embedding.weight[torch.from_numpy(kept)].clone())
+    model.set_input_embeddings(smaller)  # type: ignore[operator]
+    _renumber_config(model.config, new_ids, len(kept))
+
+
+def compare_tokenizers(before: Tokenizer, after: Tokenizer, texts: Iterable[Sequence[str]], unknown: str) -> dict[str, float]:
+    """Say what a smaller vocabulary costs on texts that did not choose it.
+
+    Args:
+        before: the tokenizer as it was.
+        after: the smaller one.
+        texts: batches of texts, such as the validation split.
+        unknown: the token for what cannot be spelt, `[UNK]`.
+
+    Returns:
+        `texts_changed`: share of texts that are cut into other pieces now; `unknown_before` and `unknown_after`: share of pieces that
+        are unknown; `length_ratio`: pieces now divided by pieces before. All without special tokens.
+    """
+    texts_seen = changed = 0
+    pieces, unknown_count = [0, 0], [0, 0]
+    for batch in texts:
+        pairs = zip(*(t.encode_batch_fast(list(batch), add_special_tokens=False) for t in (before, after)), strict=True)
+        for pair in pairs:
+            tokens = [encoding.tokens for encoding in pair]
+            texts_seen += 1
+            changed += tokens[0] != tokens[1]
+            for which in (0, 1):
+                pieces[which] += len(tokens[which])
+                unknown_count[which] += tokens[which].count(unknown)
+    return {
+        "texts_changed": changed / max(1, texts_seen),
+        "unknown_before": unknown_count[0] / max(1, pieces[0]),
+        "unknown_after": unknown_count[1] / max(1, pieces[1]),
+        "length_ratio": pieces[1] / max(1, pieces[0]),
+    }
+
+
+def _characters(file: WordPieceFile, counts: np.ndarray, characters: Characters) -> np.ndarray:
+    """Return the ids of the characters that must stay, int64, ascending."""
+    if characters == "all":
+        return file.characters
+    prefix = file.content["model"].get("continuing_subword_prefix") or "##"
+    names = {id: piece for piece, id in file.pieces.items()}
+    special = set(file.special.tolist())
+    spelt = {c for id in np.flatnonzero(counts) if id not in special for c in names[int(id)].removeprefix(prefix)}
+    places = (file.pieces.get(piece) for character in sorted(spelt) for piece in (character, prefix + character))
+    return np.array(sorted(id for id in places if id is not None), dtype=np.int64)
+
+
+def _renumber_config(config: Any, new_ids: dict[int, int], size: int) -> None:
+    """Put the new vocabulary size and special ids into a transformers config."""
+    config.vocab_size = size
+    for name in ("pad", "bos", "eos", "cls", "sep", "unk", "mask"):
+        old = getattr(config, f"{name}_token_id", None)
+        if isinstance(old, int):
+            setattr(config, f"{name}_token_id", new_ids.get(old))
