@@ -96,11 +96,11 @@ def test_not_utf8(desk):
 
 @pytest.mark.model
 def test_nan_where_text_should_be(desk):
-    pyarrow = pytest.importorskip("pyarrow")
-    import pyarrow.parquet
+    import pyarrow
+    from pyarrow.parquet import write_table
 
     table = pyarrow.table({"text": [0.5, float("nan")] * 10, "label": ["a", "b"] * 10})
-    pyarrow.parquet.write_table(table, desk.folder / "train.parquet")
+    write_table(table, desk.folder / "train.parquet")
     edit(desk, "train: train.csv", "train: train.parquet")
     refused(desk, 2, "text")
 
