@@ -12,26 +12,40 @@ HUB_IGNORED = ["onnx/*", "openvino/*", "*/*"]
 
 
 def find_model(name: str, near: tuple[Path, ...], online: bool) -> Path:
-    """Return the folder of a model.
+    """Return the folder of a model: one beside the profile, or a snapshot in the hub's own cache.
 
     Args:
         name: a path (absolute, or relative to one of `near`), or a hub id such as `org/name`.
         near: folders to look in, first match wins.
-        online: the network may be used; without it a hub id is found only in the hub's own cache.
+        online: the network may be used.
 
     Raises:
         StageError: L101 the path is a file.
-        MissingError: L130 neither a folder nor a hub id that can be had.
+        MissingError: L130 there is no such folder, and no hub id that can be had.
     """
+    folder = local_model(name, near)
+    if folder is not None:
+        return folder
+    check_online(name, near, online=online)
+    return download(name)
+
+
+def local_model(name: str, near: tuple[Path, ...]) -> Path | None:
+    """Return the folder of this name in the near folders; None when there is none, so that the name may be a hub id."""
     for folder in near:
         if (folder / name).is_dir():
             return folder / name
         if (folder / name).is_file():
             raise StageError("L101", f"{folder / name} is a file", "give the folder that holds config.json and model.safetensors")
+    return None
+
+
+def check_online(name: str, near: tuple[Path, ...], *, online: bool) -> None:
+    """Raise L130 unless the network may be used."""
     if not online:
-        looked = ", ".join(str(folder) for folder in near)
-        raise MissingError("L130", f"there is no model folder {name} (looked in {looked})", "check the path; a hub id needs --online")
-    return download(name)
+        looked = ", ".join(str(folder) for folder in near) or "no folder"
+        hint = "check the path; if it is a hub id, allow the network with --online"
+        raise MissingError("L130", f"there is no model folder {name} (looked in {looked})", hint)
 
 
 def download(name: str, folder: Path | None = None) -> Path:

@@ -1,0 +1,86 @@
+"""How to train: the settings, and `fit`. Light: the loop, and torch with it, is imported when training starts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from compactor.base.reporter import Reporter
+from compactor.base.settings import Settings, setting
+
+if TYPE_CHECKING:
+    from compactor.data import Encoded
+    from compactor.distillation.objective import Objective
+
+
+class TrainSettings(Settings):
+    """How long, how fast and how often."""
+
+    epochs: float = setting(3.0, "times through the training rows; a fraction stops inside an epoch", gt=0)
+    batch_size: int = setting(32, "rows for each step", ge=1)
+    learning_rate: float = setting(1e-4, "the highest learning rate", gt=0)
+    weight_decay: float = setting(0.01, "AdamW's decay of matrices; biases and norms are left alone", ge=0)
+    warmup: float = setting(0.1, "share of the steps in which the learning rate rises from zero", ge=0, lt=1)
+    decay: Literal["linear", "cosine", "constant"] = setting("linear", "how the learning rate falls after the warm-up, to zero")
+    clip_norm: float = setting(1.0, "gradients longer than this are shortened to it; 0 switches it off", ge=0)
+    dropout: float | None = setting(None, "dropout while training; by default what the model's configuration says", ge=0, lt=1)
+    keep: Literal["last", "best"] = setting("last", "which weights are kept: the last, or those of the best epoch on validation rows")
+    checkpoint_seconds: float = setting(60.0, "longest time between two checkpoints", free=True, gt=0)
+    log_steps: int = setting(20, "steps between two lines of events.jsonl", free=True, ge=1)
+
+
+def learning_rate_at(settings: TrainSettings, step: int, steps: int) -> float:
+    """Return the learning rate of one step; `step` counts from 0.
+
+    It rises linearly to its height over the warm-up and then falls, to zero after the last step.
+    """
+    warm = round(settings.warmup * steps)
+    if step < warm:
+        return settings.learning_rate * (step + 1) / warm
+    share = (step - warm) / max(1, steps - warm)
+    factor = {"linear": 1.0 - share, "cosine": (1.0 + math.cos(math.pi * share)) / 2.0, "constant": 1.0}[settings.decay]
+    return settings.learning_rate * factor
+
+
+def fit(
+    model: Any,
+    encoded: Encoded,
+    objective: Objective,
+    settings: TrainSettings,
+    *,
+    seed: int,
+    threads: int,
+    checkpoints: Path,
+    reporter: Reporter,
+    validate: Callable[[Any], float] | None = None,
+    description: str = "training",
+) -> dict[str, Any]:
+    """Train a model in place; killed at any moment and called again, it ends with the same bits as if it had not been killed.
+
+    Everything random follows from (seed, epoch) or is kept in the checkpoint. The same bits need the same machine and threads.
+
+    Args:
+        model: a transformers classifier on the CPU; it is there again afterwards, in `eval()`.
+        encoded: the training rows.
+        objective: what is made small.
+        settings: see `TrainSettings`.
+        seed: for the order of the rows and for dropout.
+        threads: cores that torch may use.
+        checkpoints: a folder of this training's own.
+        reporter: gets a bar, and an event every `log_steps`.
+        validate: called after every epoch with the model in `eval()`; a higher value is better.
+        description: shown beside the bar.
+
+    Returns:
+        Facts: `steps`, `epochs`, `curve` (step, loss, parts before weights, learning rate), `validation` (epoch, value), `kept_epoch`,
+        `padding_share`, `samples_per_second`, `seconds`, `resumed_from_step`, `device`.
+
+    Raises:
+        StageError: L150 the loss is not finite; R101 or R102 a checkpoint cannot be written.
+    """
+    from compactor.distillation.loop import Training
+
+    training = Training(model, encoded, objective, settings, seed=seed, threads=threads, checkpoints=checkpoints, reporter=reporter)
+    return training.run(validate, description)

@@ -1,0 +1,56 @@
+"""Training as the stages do it: encoded rows in, facts out, accuracy on the validation rows at every epoch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compactor.stages._inputs import encoded
+
+if TYPE_CHECKING:
+    from compactor.distillation.objective import Objective
+    from compactor.distillation.trainer import TrainSettings
+    from compactor.stages._contract import Work
+
+
+def fit_model(model: Any, work: Work, objective: Objective, settings: TrainSettings, tokenizer: Path, description: str) -> dict[str, Any]:
+    """Train a model on the work's training rows, in place; return the facts of `compactor.distillation.trainer.fit`.
+
+    Args:
+        model: the model.
+        work: gives rows, seed, threads, the folder for checkpoints.
+        objective: what is made small.
+        settings: how long and how fast.
+        tokenizer: folder whose tokenizer files encode the rows.
+        description: shown beside the bar; also the name of the checkpoints' folder.
+    """
+    from compactor.distillation.evaluate import accuracy, predict
+    from compactor.distillation.trainer import fit
+
+    held_out = encoded(work, tokenizer, "validation")
+
+    def validate(current: Any) -> float:
+        return accuracy(predict(current, held_out, threads=work.threads), held_out.labels)
+
+    return fit(
+        model,
+        encoded(work, tokenizer, "train"),
+        objective,
+        settings,
+        seed=work.seed,
+        threads=work.threads,
+        checkpoints=work.checkpoints / description.replace(" ", "-"),
+        reporter=work.reporter,
+        validate=validate,
+        description=description,
+    )
+
+
+def validation_value(model: Any, work: Work, tokenizer: Path) -> dict[str, Any]:
+    """Return `{metric, value, rows}` of a torch model on the validation rows, by the task's metric."""
+    from compactor.distillation.evaluate import predict
+
+    held_out = encoded(work, tokenizer, "validation")
+    logits = predict(model, held_out, threads=work.threads, reporter=work.reporter)
+    quality = work.task.quality(logits, held_out.labels, split="validation", seed=work.seed)
+    return {"metric": quality.metric, "value": quality.value, "rows": quality.n}

@@ -1,0 +1,161 @@
+"""The model to be made small: a fine-tuned checkpoint as it is, a base model fine-tuned here, or a model trained from nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from compactor.base.artifact import Artifact
+from compactor.base.errors import Problem
+from compactor.base.finding import Finding
+from compactor.base.hashing import hash_file, hash_value
+from compactor.base.settings import Settings, setting
+from compactor.distillation.trainer import TrainSettings
+from compactor.stages._contract import Stage, Work
+
+if TYPE_CHECKING:
+    from compactor.targets import Target
+    from compactor.tasks import Task
+
+CHECKPOINT_FILES = {".safetensors", ".json", ".txt", ".model", ".py"}
+
+
+class TeacherConfig(Settings):
+    """An encoder built like BERT, with a WordPiece vocabulary of its own trained on the training texts."""
+
+    layers: int = setting(3, "encoder layers", ge=1)
+    hidden: int = setting(192, "width of the residual stream", ge=8)
+    heads: int = setting(3, "attention heads; they divide the width evenly", ge=1)
+    intermediate: int | None = setting(None, "width of the feed-forward part; by default four times the hidden width", ge=8)
+    vocabulary: int = setting(8000, "pieces", ge=100)
+    max_positions: int = setting(128, "most pieces of a text", ge=8)
+    dropout: float = setting(0.1, "dropout while training", ge=0, lt=1)
+    init: Literal["random", "cooccurrence"] = setting("random", "piece embeddings: random, or from the pieces' co-occurrence in the texts")
+
+
+class Teacher(Stage):
+    """Give the teacher: fine-tuned, with the data's label order, in float32."""
+
+    gives: ClassVar[str] = "torch"
+    once: ClassVar[bool] = True
+
+    model: str | None = setting(None, "a model folder, or a hub id")
+    config: TeacherConfig | None = setting(None, "instead of a model: train one of this shape from nothing")
+    train: TrainSettings | None = setting(None, "fine-tune it; without this the model is taken as it is")
+    max_length: int = setting(128, "most pieces of a text, special ones included; longer texts are cut", ge=4)
+    label_smoothing: float = setting(0.0, "share of the probability spread over all classes while training", ge=0, lt=1)
+    trust_remote_code: bool = setting(False, "run Python code that comes with the checkpoint")
+
+    def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
+        """Yield what is wrong with these settings."""
+        del task, target
+        if (self.model is None) == (self.config is None):
+            what = "neither model nor config is given" if self.model is None else "both model and config are given"
+            yield (), Problem("P150", f"teacher: {what}", "give one: model: a folder or hub id, or config: {layers: 3, hidden: 192}")
+        if self.config is None:
+            return
+        if self.config.hidden % self.config.heads:
+            sentence = f"hidden is {self.config.hidden}, which {self.config.heads} heads do not divide evenly"
+            yield ("config", "heads"), Problem("P151", sentence, "choose a number of heads that divides hidden")
+        if self.train is None:
+            yield ("config",), Problem("P152", "a model made from nothing must be trained", "add train: {epochs: 10, learning_rate: 1.0e-3}")
+
+    def fingerprint(self, near: tuple[Path, ...]) -> dict[str, Any]:
+        """Return the content hash of a local checkpoint, or the hub id."""
+        from compactor.models.finding import local_model
+
+        folder = local_model(self.model, near) if self.model else None
+        if folder is None:
+            return {"hub": self.model} if self.model else {}
+        files = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in CHECKPOINT_FILES)
+        return {"model": hash_value({path.name: hash_file(path) for path in files})}
+
+    def key(self) -> dict[str, Any]:
+        """Return the settings for the cache key; a checkpoint counts by its content, see `fingerprint`, not by its path."""
+        return {name: value for name, value in super().key().items() if name != "model"}
+
+    def run(self, source: Artifact | None, work: Work) -> None:
+        """Fill `work.folder` with the teacher."""
+        del source
+        import torch
+
+        from compactor.models import parameter_count, save
+        from compactor.stages._fitting import validation_value
+
+        torch.manual_seed(work.seed)
+        labels = work.data.labels
+        model = self._from_config(work) if self.config else self._from_checkpoint(work)
+        if self.train is not None:
+            self._train(model, work, self.train)
+        work.facts["parameters"] = parameter_count(model)
+        work.facts["validation"] = validation_value(model, work, work.folder)
+        save(model, work.folder, work.folder, labels=labels)
+
+    def _from_checkpoint(self, work: Work) -> Any:
+        from compactor.models import load_checkpoint
+        from compactor.models.tokenizer import copy_tokenizer, has_pad_token, max_length, pad_id
+
+        folder = self._folder(work)
+        loaded = load_checkpoint(
+            folder, work.task, labels=work.data.labels, fresh_head=self.train is not None, trust_remote_code=self.trust_remote_code
+        )
+        for finding in loaded.findings:
+            work.reporter.finding(finding)
+        if not has_pad_token(folder):
+            sentence = f"the tokenizer names no padding piece; piece {pad_id(folder)} is used, and masked"
+            work.reporter.finding(Finding("L113", "note", sentence, "name pad_token in tokenizer_config.json", str(folder)))
+        copy_tokenizer(folder, work.folder, length=min(self.max_length, max_length(folder)))
+        return loaded.model
+
+    def _folder(self, work: Work) -> Path:
+        """Return where the checkpoint is; one from the hub is fetched once and kept in the store."""
+        from compactor.models.finding import check_online, download, local_model
+
+        name = self.model
+        assert name is not None
+        folder = local_model(name, work.near)
+        if folder is not None:
+            return folder
+
+        def build(target: Path) -> None:
+            check_online(name, work.near, online=work.online)
+            work.reporter.say(f"fetching {name} from the hub")
+            download(name, target)
+
+        return work.derive("hub-model", {"name": name}, build)
+
+    def _from_config(self, work: Work) -> Any:
+        from compactor.models.fresh import new_encoder
+
+        config = self.config
+        assert config is not None
+        shape = {
+            "layers": config.layers,
+            "hidden": config.hidden,
+            "heads": config.heads,
+            "intermediate": config.intermediate or 4 * config.hidden,
+            "vocabulary": config.vocabulary,
+            "max_positions": config.max_positions,
+            "max_length": min(self.max_length, config.max_positions),
+        }
+        data = work.data
+        return new_encoder(work.folder, work.task, _texts(work), labels=data.labels, pair=data.pair, dropout=config.dropout, **shape)
+
+    def _train(self, model: Any, work: Work, settings: TrainSettings) -> None:
+        from compactor.distillation.losses import parse_losses
+        from compactor.distillation.objective import Objective
+        from compactor.stages._fitting import fit_model
+
+        losses = parse_losses([{"cross_entropy": {"label_smoothing": self.label_smoothing}}])
+        work.facts["training"] = fit_model(model, work, Objective(losses, None, model), settings, work.folder, "fine-tuning")
+
+
+def _texts(work: Work) -> Iterator[str]:
+    """Yield the training texts, second sentences included, a thousand rows at a time."""
+    rows = work.data.train
+    for start in range(0, len(rows), 1000):
+        stop = min(start + 1000, len(rows))
+        yield from rows.texts(start, stop)
+        yield from rows.pairs(start, stop) or ()
+
