@@ -59,7 +59,6 @@ def machine(root: Path = ROOT) -> dict[str, Any]:
     cpu = _cpuinfo(root)
     cores = os.cpu_count() or 1
     limit = _cgroup_cores(root)
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores
     product = _product(root)
     battery = _battery(root)
     return {
@@ -69,7 +68,7 @@ def machine(root: Path = ROOT) -> dict[str, Any]:
         "instruction_sets": sorted((X86_INSTRUCTIONS | AVX512_INSTRUCTIONS | ARM_INSTRUCTIONS) & cpu["flags"]),
         "cores": cores,
         "cores_limit": limit,
-        "cores_allowed": max(1, min(affinity, int(limit) if limit else affinity)),
+        "cores_allowed": cores_allowed(root),
         "memory_bytes": _memory_bytes(),
         "memory_limit_bytes": _cgroup_memory(root),
         "governor": _read(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor") or None,
@@ -78,6 +77,13 @@ def machine(root: Path = ROOT) -> dict[str, Any]:
         "battery": battery,
         "virtualised": _virtualised(root, cpu["flags"], product),
     }
+
+
+def cores_allowed(root: Path = ROOT) -> int:
+    """Return how many threads are worth starting: the affinity mask, bounded by the cgroup's quota; at least 1."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = _cgroup_cores(root)
+    return max(1, min(affinity, int(limit) if limit else affinity))
 
 
 def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
