@@ -1,0 +1,125 @@
+"""Open what a profile names: three splits, the label names, and what should be known about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from compactor.base.finding import Finding
+from compactor.base.hashing import hash_value
+from compactor.base.reporter import Reporter
+from compactor.data.builtin import open_builtin
+from compactor.data.columns import Columns
+from compactor.data.duplicates import text_keys
+from compactor.data.findings import describe
+from compactor.data.fingerprint import find_sources
+from compactor.data.labels import label_ids, label_names
+from compactor.data.rows import Rows
+from compactor.data.settings import DataSettings
+from compactor.data.source import Source, offline
+from compactor.data.split import stratified_split
+from compactor.data.table import VERSION, Raw, Table, open_table
+
+
+@dataclass(frozen=True)
+class Data:
+    """The splits of one profile.
+
+    Attributes:
+        train, validation, test: rows; `test` is None when the profile names none.
+        labels: class names in id order.
+        fingerprint: hash of all rows and names.
+        pair: rows have a second sentence.
+        findings: what should be known before trusting a figure.
+    """
+
+    train: Rows
+    validation: Rows
+    test: Rows | None
+    labels: tuple[str, ...]
+    fingerprint: str
+    pair: bool
+    findings: tuple[Finding, ...]
+
+
+def open_data(
+    settings: DataSettings, *, near: tuple[Path, ...], seed: int, cache: Path, online: bool, reporter: Reporter
+) -> Data:
+    """Open the splits; sources are read once and kept in the cache as memory-mapped Arrow files.
+
+    Args:
+        settings: the `data` part of a profile.
+        near: folders against which relative paths are resolved, first match wins.
+        seed: decides the validation split and which rows `limit` takes.
+        cache: folder for the Arrow files; what lies there is found again by content.
+        online: the user allowed the network.
+        reporter: is told when a source is read for the first time.
+
+    Raises:
+        DataError: see the table in `compactor.data`.
+        MissingError: a package or the network is needed.
+    """
+    library = open_builtin(cache, reporter) if settings.source else None
+    tables = _tables(settings, near, cache, online, reporter) if library is None else library.tables
+    labels = label_names(tables["train"])
+    rows = {role: _rows(table, label_ids(table, labels, role)) for role, table in tables.items()}
+    generator = np.random.default_rng(seed)
+    positions = np.arange(len(rows["train"]))
+    if settings.limit is not None and settings.limit < len(positions):
+        positions = np.sort(generator.permutation(positions)[: settings.limit])
+        rows["train"] = rows["train"].select(positions)
+    if isinstance(settings.validation, float):
+        train, validation = stratified_split(rows["train"].labels, text_keys(rows["train"]), settings.validation, generator)
+        rows |= {"train": rows["train"].select(train), "validation": rows["train"].select(validation)}
+        positions = positions[train]
+    splits: dict[str, Rows] = {role: rows[role] for role in ("train", "validation", "test") if role in rows}
+    keys = {role: text_keys(split) for role, split in splits.items()}
+    findings = [
+        *describe(splits, keys, labels, sum(table.empty for table in tables.values())),
+        *_limited(settings, tables["train"]),
+    ]
+    if library is not None and settings.extra:
+        splits["train"] = splits["train"].join(library.further(labels, positions, np.concatenate(list(keys.values()))))
+    return _data(splits, labels, findings)
+
+
+def _data(splits: dict[str, Rows], labels: tuple[str, ...], findings: list[Finding]) -> Data:
+    fingerprint = hash_value({"labels": labels, "splits": {role: rows.fingerprint for role, rows in splits.items()}})
+    train, pair = splits["train"], splits["train"].pair
+    return Data(train, splits["validation"], splits.get("test"), labels, fingerprint, pair, tuple(findings))
+
+
+def _rows(table: Table, labels: np.ndarray) -> Rows:
+    return Rows(table.batches, labels, np.arange(len(table)))
+
+
+def _limited(settings: DataSettings, table: Table) -> list[Finding]:
+    if settings.limit is None or settings.limit >= len(table):
+        return []
+    sentence = f"data.limit takes {settings.limit:,} of {len(table):,} training rows"
+    return [Finding("D208", "warning", sentence, "drop data.limit for figures that count")]
+
+
+def _tables(settings: DataSettings, near: tuple[Path, ...], cache: Path, online: bool, reporter: Reporter) -> dict[str, Table]:
+    """Open each source the settings name, from the cache if it was read before."""
+    columns = Columns(settings.text, settings.text_pair, settings.label)
+    tables = {}
+    for role, source in find_sources(settings, near).items():
+        folder = cache / hash_value({"source": source.fingerprint, "columns": columns.__dict__, "version": VERSION})[:32]
+        if source.kind == "hub" and not folder.is_dir() and not online:
+            raise offline(source)
+        tables[role] = open_table(folder, source.name, columns, _reader(source, columns, cache, online, reporter))
+    return tables
+
+
+def _reader(source: Source, columns: Columns, cache: Path, online: bool, reporter: Reporter) -> Callable[[], Raw]:
+    def read() -> Raw:
+        from compactor.data.read import read_source
+
+        reporter.say(f"reading {source.name}")
+        return read_source(source, columns, cache=cache, online=online)
+
+    return read

@@ -1,0 +1,39 @@
+"""Where the rows come from: the `data` part of a profile. Light: nothing is opened here."""
+
+from __future__ import annotations
+
+from pydantic import model_validator
+
+from compactor.base.settings import Settings, setting
+
+BUILTIN = "builtin:python-docstrings"
+
+
+class DataSettings(Settings):
+    """Files, columns and splits. Either `source` or `train` must be named."""
+
+    source: str | None = setting(None, f"a set that needs no file: {BUILTIN}")
+    train: str | None = setting(
+        None, "training rows: csv, tsv, json, jsonl, parquet, a folder saved by `datasets`, or a hub id org/name[:config]"
+    )
+    test: str | None = setting(None, "test rows, touched for the final numbers only")
+    validation: float | str = setting(0.1, "share of the training rows to set aside, stratified by label; or a file of its own")
+    text: str = setting("text", "column with the text")
+    text_pair: str | None = setting(None, "column with the second sentence, for tasks on pairs")
+    label: str = setting("label", "column with the label: names or whole numbers")
+    limit: int | None = setting(None, "use only this many training rows, drawn with the seed; for trials", gt=1)
+    extra: bool = setting(False, f"with {BUILTIN}: also train on the further paragraphs of the training docstrings")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> DataSettings:
+        if self.source is None and self.train is None:
+            raise ValueError(f"name `train` (a file), or `source: {BUILTIN}`")
+        if self.source is not None and self.source != BUILTIN:
+            raise ValueError(f"there is no source {self.source!r}; the only one is {BUILTIN!r}, files are named by `train`")
+        if self.source is not None and (self.train is not None or self.test is not None or isinstance(self.validation, str)):
+            raise ValueError("`source` brings its own splits: leave out `train`, `test` and a validation file")
+        if self.extra and self.source is None:
+            raise ValueError(f"`extra` works with `source: {BUILTIN}` only")
+        if isinstance(self.validation, float) and not 0.0 < self.validation < 1.0:
+            raise ValueError(f"`validation` is a share between 0 and 1, or a file; it is {self.validation}")
+        return self
