@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -100,10 +100,22 @@ def measure(
     return _results(subjects, timed, target, evidence, here, plan, folder_for_raw, reporter)
 
 
-def ratio(raw_a: Path | dict[str, Any], raw_b: Path | dict[str, Any], *, seed: int = 0) -> tuple[float, tuple[float, float]]:
-    """Return how many times longer a takes than b, with the 95 % interval, from two raw files of one measurement and cell."""
-    first, second = (read_json(raw) if isinstance(raw, Path) else raw for raw in (raw_a, raw_b))
-    return ratio_interval(rounds_of(first["rounds"]), rounds_of(second["rounds"]), seed=seed)
+def ratio(
+    raw_a: Path | dict[str, Any], raw_b: Path | dict[str, Any], *, of: Literal["wall", "cpu"] = "wall", seed: int = 0
+) -> tuple[float, tuple[float, float]]:
+    """Compare two raw files of one measurement and cell.
+
+    Args:
+        raw_a: the file of one model, or its content.
+        raw_b: that of the other.
+        of: wall time, or processor time, which holds better on a contended machine.
+        seed: of the bootstrap.
+
+    Returns:
+        How many times longer a takes than b, and the 95 % interval.
+    """
+    first, second = (rounds_of((read_json(raw) if isinstance(raw, Path) else raw)["rounds"], of=of) for raw in (raw_a, raw_b))
+    return ratio_interval(first, second, seed=seed)
 
 
 def _cells(target: Target | ThisMachine, quick: bool, with_samples: bool) -> list[Cell]:

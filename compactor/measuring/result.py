@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -73,10 +73,13 @@ class Measured:
         return {**asdict(self), "findings": [finding.as_dict() for finding in self.findings]}
 
 
-def rounds_of(bursts: list[dict[str, Any]]) -> Rounds:
-    """Return the times of a subject's bursts in milliseconds."""
-    values = tuple(np.asarray(burst["nanoseconds"], dtype=np.float64) / 1e6 for burst in bursts)
-    return Rounds(values, tuple(burst["process"] for burst in bursts))
+def rounds_of(bursts: list[dict[str, Any]], *, of: Literal["wall", "cpu"] = "wall") -> Rounds:
+    """Return the times of a subject's bursts in milliseconds: wall time of each run, or processor time of a run as the mean of a burst."""
+    if of == "wall":
+        values = [np.asarray(burst["nanoseconds"], dtype=np.float64) / 1e6 for burst in bursts]
+    else:
+        values = [np.array([burst["cpu_ns"] / len(burst["nanoseconds"]) / 1e6]) for burst in bursts]
+    return Rounds(tuple(values), tuple(burst["process"] for burst in bursts))
 
 
 def summarise(cell: Cell, bursts: list[dict[str, Any]], threads: int, seed: int) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from compactor.measuring.seats import Seat
 from compactor.measuring.statistics import ENOUGH_RUNS, median_interval
 
 LEAST_ROUNDS = 3  # in each process, for an interval of a ratio
-ROUND_SECONDS = 1.0  # of the slowest model on real lengths
+MANY_ROUNDS = 10  # that should fit in the time of a cell, if one run is short enough
+LONGEST_TURN_SECONDS = 1.0  # of the slowest model on real lengths
+FEWEST_TEXTS = 8
 BURST_SECONDS = 0.05  # a faster model repeats its inputs until its burst takes so long
 MOST_REPEATS = 16
 GRID_RUNS = 16
@@ -74,14 +76,15 @@ def time_in_turns(seats: list[Seat], cell: Cell, process: int, timed: Timed, pla
         share: of `plan.seconds` that this cell may take, over all processes.
     """
     playing = [seat for seat in seats if cell in seat.cells]
+    slice_seconds = plan.seconds * share / plan.processes
+    warm_up = min(WARM_UP_SECONDS, slice_seconds / 2)
     medians = {}
     for seat in playing:
-        medians[seat.subject.id] = seat.ask({"do": "warm", "cell": cell.name, "seconds": WARM_UP_SECONDS})["median_ms"]
+        medians[seat.subject.id] = seat.ask({"do": "warm", "cell": cell.name, "seconds": warm_up})["median_ms"]
     if cell not in playing[0].indices:
-        _choose_indices(playing, cell, medians)
+        _choose_indices(playing, cell, medians, slice_seconds)
     shortest = min(len(seat.indices[cell]) for seat in playing)
     least = max(LEAST_ROUNDS, math.ceil(ENOUGH_RUNS[50] / plan.processes / shortest))
-    slice_seconds = plan.seconds * share / plan.processes
     turns = random.Random(f"{plan.seed}/{process}/{cell.name}")  # noqa: S311 - an order, no secret
     before, begun, done = _look(playing[0]), time.perf_counter(), 0
     next_check = least
@@ -110,18 +113,19 @@ def _burst(seat: Seat, cell: Cell, medians: dict[str, float], process: int, numb
     return {"process": process, "round": number, "turn": turn, "feeds": indices, **answer}
 
 
-def _choose_indices(playing: list[Seat], cell: Cell, medians: dict[str, float]) -> None:
+def _choose_indices(playing: list[Seat], cell: Cell, medians: dict[str, float], slice_seconds: float) -> None:
     """Fix the inputs of one round: the same for all models, repeated for those that are fast."""
-    slowest = max(medians.values()) / 1e3
+    turn_seconds = slice_seconds / MANY_ROUNDS / len(playing)
+    mean, slowest = sum(medians.values()) / 1e3 / len(medians), max(medians.values()) / 1e3
     if cell.length == DATA:
         lengths = playing[0].lengths
-        rows = choose_rows(lengths, int(np.clip(ROUND_SECONDS / slowest, 8, len(lengths)))).tolist()
+        count = min(turn_seconds / mean, LONGEST_TURN_SECONDS / slowest, len(lengths))
+        rows = choose_rows(lengths, max(int(count), FEWEST_TEXTS)).tolist()
     else:
-        mean = sum(medians.values()) / 1e3 / len(medians)
-        rows = [index % VARIANTS for index in range(int(np.clip(0.15 / mean, 1, GRID_RUNS)))]
+        rows = [index % VARIANTS for index in range(int(np.clip(turn_seconds / mean, 1, GRID_RUNS)))]
     for seat in playing:
         seconds = medians[seat.subject.id] / 1e3 * len(rows)
-        repeats = int(np.clip(math.ceil(BURST_SECONDS / seconds), 1, MOST_REPEATS))
+        repeats = int(np.clip(min(BURST_SECONDS, turn_seconds) / seconds, 1, MOST_REPEATS))
         seat.indices[cell] = rows * repeats
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,8 +10,11 @@ import numpy as np
 
 # Runs needed before a percentile may be stated with 99 % confidence: MLPerf's early stopping, inference_policies, "d = 0".
 ENOUGH_RUNS = {50: 11, 90: 64, 95: 130, 99: 662}
-DRAWS = 2000
-CHUNK_VALUES = 4_000_000  # of the bootstrap, so that a million values do not need a gigabyte
+DRAWS = 1000
+MOST_VALUES = 2000  # that enter the bootstrap; longer series are thinned evenly within each round
+CHUNK_VALUES = 4_000_000  # of the bootstrap at one time
+# Fresh processes of one model differ by so much (memory layout), which two or three of them are too few to show.
+PROCESS_SPREAD = 0.005
 
 
 @dataclass(frozen=True)
@@ -40,22 +44,26 @@ def percentile(values: np.ndarray, percent: int) -> tuple[float | None, str]:
 
 
 def median_interval(rounds: Rounds, *, seed: int = 0, draws: int = DRAWS) -> tuple[float, float]:
-    """Return the 95 % interval of the median: two-level bootstrap, over processes and over blocks of neighbouring rounds.
+    """Return the 95 % interval of the median of all runs, in milliseconds.
 
-    Rounds stay whole: the runs inside one are not independent, and each holds the same inputs. A round with more runs than
-    another is thinned evenly, so that each has the same weight.
+    The wider of two: a two-level bootstrap over processes and blocks of neighbouring rounds, and the sign interval of the rounds'
+    medians, which holds for few rounds, where a bootstrap is too narrow. Rounds stay whole: the runs inside one are not
+    independent, and each holds the same inputs.
     """
-    shortest = min(len(values) for values in rounds.values)
+    shortest = min(min(len(values) for values in rounds.values), max(1, MOST_VALUES // len(rounds.values)))
     table = np.stack([values[np.linspace(0, len(values) - 1, shortest).astype(int)] for values in rounds.values])
-    medians = _resampled_medians(table, rounds.processes, seed, draws)
-    return _ends(medians)
+    low, high = _ends(_resampled_medians(table, rounds.processes, seed, draws))
+    sign_low, sign_high = sign_interval(np.array([np.median(values) for values in rounds.values]))
+    median = float(np.median(rounds.all))
+    return min(low, sign_low, median), max(high, sign_high, median)
 
 
 def ratio_interval(first: Rounds, second: Rounds, *, seed: int = 0, draws: int = DRAWS) -> tuple[float, tuple[float, float]]:
     """Return how many times longer `first` takes than `second`, with the 95 % interval.
 
     The two were interleaved, so round i of one and round i of the other met the same conditions: what counts is the median of
-    the ratios within rounds, and the bootstrap draws rounds. Drift that moves both cancels.
+    the ratios within rounds. Drift that moves both cancels. The interval is found as that of a median, from the ratios, and
+    is never narrower than what fresh processes of one model differ by.
 
     Raises:
         ValueError: the two were not taken in the same rounds.
@@ -63,9 +71,28 @@ def ratio_interval(first: Rounds, second: Rounds, *, seed: int = 0, draws: int =
     if first.processes != second.processes:
         raise ValueError("the two series were not interleaved: they have other rounds")
     ratios = np.array([np.median(a) / np.median(b) for a, b in zip(first.values, second.values, strict=True)])
-    medians = _resampled_medians(np.log(ratios)[:, None], first.processes, seed, draws)
-    low, high = _ends(medians)
-    return float(np.median(ratios)), (float(np.exp(low)), float(np.exp(high)))
+    logarithms = Rounds(tuple(np.log(ratios)[:, None]), first.processes)
+    low, high = median_interval(logarithms, seed=seed, draws=draws)
+    middle = math.log(float(np.median(ratios)))
+    ends = min(low, middle - PROCESS_SPREAD), max(high, middle + PROCESS_SPREAD)
+    return math.exp(middle), (math.exp(ends[0]), math.exp(ends[1]))
+
+
+def sign_interval(values: np.ndarray) -> tuple[float, float]:
+    """Return the interval between two order statistics that holds the median with at least 95 %, whatever the distribution.
+
+    Fewer than six values cannot give 95 %; their range is returned. Conover, Practical Nonparametric Statistics, 3.2.
+    """
+    ordered, count = np.sort(values), len(values)
+    if count > 1000:
+        rank = int(count / 2 - 0.98 * math.sqrt(count))  # the normal approximation of the binomial
+        return float(ordered[rank]), float(ordered[count - 1 - rank])
+    left, below = 0.0, -1
+    while left + (weight := math.comb(count, below + 1) / 2**count) <= 0.025:
+        left += weight
+        below += 1
+    below = max(below, 0)
+    return float(ordered[below]), float(ordered[count - 1 - below])
 
 
 def _resampled_medians(table: np.ndarray, processes: Sequence[int], seed: int, draws: int) -> np.ndarray:

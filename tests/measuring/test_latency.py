@@ -1,0 +1,161 @@
+"""The protocol on tiny models. What is compared differs twentyfold, so that a loaded machine cannot turn it over."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compactor.base.errors import MissingError, StageError
+from compactor.base.finding import Finding
+from compactor.base.reporter import Reporter
+from compactor.measuring.evidence import ThisMachine
+from compactor.measuring.latency import Subject, measure, ratio
+from compactor.measuring.runner import LocalRunner, Worker
+
+TARGET = ThisMachine(batches=(1, 2), lengths=(8, 16))
+JOB = {"provider": "CPUExecutionProvider", "threads": 1, "spinning": False, "affinity": []}
+
+
+class Heard(Reporter):
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+
+    def finding(self, finding: Finding) -> None:
+        self.findings.append(finding)
+
+
+@pytest.fixture
+def pair(make_model: Callable[..., Path]) -> list[Subject]:
+    """A slow model and a fast one, with about twenty times the work between them."""
+    return [Subject("slow one", make_model("slow", 60, 128)), Subject("fast", make_model("fast", 3, 128))]
+
+
+def test_a_slower_model_is_measured_slower(pair: list[Subject], texts: list[np.ndarray], tmp_path: Path) -> None:
+    folder = tmp_path / "run" / "raw"
+    samples = {subject.id: texts for subject in pair}
+    found = measure(pair, TARGET, samples=samples, folder_for_raw=folder, reporter=Reporter(), seconds=3)
+    for subject in pair:
+        each = found[subject.id]
+        assert each.evidence == "measured"
+        assert each.latency_ms is not None
+        assert [(row["batch"], row["length"]) for row in each.latency_ms] == [(1, "data"), (1, 8), (1, 16), (2, 8), (2, 16)]
+        for row in each.latency_ms:
+            assert row["threads"] == 1
+            assert row["ci95_p50"][0] <= row["p50"] <= row["ci95_p50"][1]
+            assert row["p50"] <= row["p90"]
+            assert row["cpu_ms"] > 0
+            raw = json.loads((folder.parent / row["raw"]).read_text())
+            values = np.concatenate([taken["nanoseconds"] for taken in raw["rounds"]]) / 1e6
+            assert len(values) == row["n"]
+            assert float(np.median(values)) == pytest.approx(row["p50"])
+            assert (row["p99"] is None) == (row["n"] < 662)
+            assert ("p99" in row["reasons"]) == (row["p99"] is None)
+        assert each.load_ms is not None
+        assert each.first_ms is not None
+        assert (
+            each.memory_bytes["runtime"] is None
+            or each.peak_memory_bytes >= each.memory_bytes["load"] >= each.memory_bytes["runtime"]
+        )
+        assert each.noise["verdict"] in {"quiet", "noisy", "contended"}
+        assert set(each.noise["cells"]) == {"data", "b1x8", "b1x16", "b2x8", "b2x16"}
+        assert each.aa["subject"] == "fast"
+        json.dumps(each.as_dict(), allow_nan=False)
+    slow, fast = (folder.parent / found[name].latency_ms[0]["raw"] for name in ("slow one", "fast"))
+    value, (low, high) = ratio(slow, fast)
+    assert low <= value <= high
+    assert low > 1
+    assert ratio(fast, slow)[1][1] < 1
+
+
+def test_turns_are_interleaved_and_shuffled(pair: list[Subject], tmp_path: Path) -> None:
+    found = measure(
+        pair, ThisMachine(batches=(1,), lengths=(16,)), folder_for_raw=tmp_path / "raw", reporter=Reporter(), seconds=2
+    )
+    taken = [json.loads((tmp_path / found[s.id].latency_ms[0]["raw"]).read_text())["rounds"] for s in pair]
+    keys = [[(burst["process"], burst["round"]) for burst in rounds] for rounds in taken]
+    assert keys[0] == keys[1]
+    assert {process for process, _ in keys[0]} == {0, 1, 2}
+    assert len({burst["turn"] for burst in taken[0]}) > 1
+
+
+def test_a_graph_with_fixed_sizes_and_floats_is_measured(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    node = helper.make_node("Relu", ["pixels"], ["out"])
+    given = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["batch", 3, 4, 4])
+    gives = helper.make_tensor_value_info("out", TensorProto.FLOAT, ["batch", 3, 4, 4])
+    graph = helper.make_graph([node], "relu", [given], [gives])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "m.onnx")
+    found = measure(
+        [Subject("m", tmp_path / "m.onnx")], TARGET, folder_for_raw=tmp_path / "raw", reporter=Reporter(), quick=True, seconds=1
+    )
+    assert [(row["batch"], row["length"]) for row in found["m"].latency_ms] == [(1, None)]
+
+
+def test_lengths_beyond_the_models_own_are_left_out(make_model: Callable[..., Path], tmp_path: Path) -> None:
+    subject = Subject("m", make_model("m", 1), {"max_length": 8})
+    found = measure([subject], TARGET, folder_for_raw=tmp_path / "raw", reporter=Reporter(), seconds=1)
+    assert {row["length"] for row in found["m"].latency_ms} == {8}
+    with pytest.raises(StageError, match="M107"):
+        measure([Subject("m", subject.model, {"max_length": 4})], TARGET, folder_for_raw=tmp_path / "raw", reporter=Reporter())
+
+
+def test_another_architecture_is_not_measured_and_says_so(make_model: Callable[..., Path], tmp_path: Path) -> None:
+    heard = Heard()
+    target = ThisMachine(name="board", machine="a-machine-that-is-not-here")
+    found = measure([Subject("m", make_model("m", 1))], target, folder_for_raw=tmp_path / "raw", reporter=heard)["m"]
+    assert found.evidence is None
+    assert found.latency_ms is None
+    assert found.peak_memory_bytes is None
+    assert [finding.code for finding in heard.findings] == ["M121"]
+    assert found.findings == tuple(heard.findings)
+
+
+def test_a_missing_provider_is_an_error_and_no_silent_fallback(make_model: Callable[..., Path], tmp_path: Path) -> None:
+    target = ThisMachine(provider="CUDAExecutionProvider")
+    with pytest.raises(MissingError, match="CUDAExecutionProvider") as caught:
+        measure([Subject("m", make_model("m", 1))], target, folder_for_raw=tmp_path / "raw", reporter=Reporter())
+    assert caught.value.exit_status == 4
+
+
+def test_a_file_that_is_no_model_is_named(tmp_path: Path) -> None:
+    (tmp_path / "bad.onnx").write_bytes(b"no model")
+    with pytest.raises(StageError, match="the bad one cannot be loaded"):
+        measure([Subject("the bad one", tmp_path / "bad.onnx")], TARGET, folder_for_raw=tmp_path / "raw", reporter=Reporter())
+    with pytest.raises(StageError, match="there is no model file"):
+        measure([Subject("m", tmp_path / "absent.onnx")], TARGET, folder_for_raw=tmp_path / "raw", reporter=Reporter())
+
+
+def test_a_killed_worker_is_told_with_the_models_name(make_model: Callable[..., Path]) -> None:
+    job = {**JOB, "model": str(make_model("m", 1))}
+    with Worker(LocalRunner(), "the student", job) as worker:
+        os.kill(worker.process_id, signal.SIGKILL)
+        with pytest.raises(StageError, match="the student was killed") as caught:
+            worker.ask({"do": "look"})
+        assert "memory" in caught.value.problem.hint
+
+
+def test_a_closed_worker_leaves_no_process(make_model: Callable[..., Path]) -> None:
+    with Worker(LocalRunner(), "m", {**JOB, "model": str(make_model("m", 1))}) as worker:
+        assert worker.ask({"do": "look"})["peak_memory_bytes"] != 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker.process_id, 0)
+
+
+def test_the_worker_writes_nothing_under_home(
+    make_model: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    with Worker(LocalRunner(), "m", {**JOB, "model": str(make_model("m", 1))}):
+        pass
+    assert list(home.iterdir()) == []
