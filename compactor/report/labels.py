@@ -1,0 +1,122 @@
+"""Places a label beside each bubble so that no two labels cover each other, and bubbles stay free where they can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+GAP = 6.0
+DISTANCES = (0.0, 10.0, 22.0, 36.0, 52.0, 70.0, 92.0)
+LEADER_FROM = 12.0  # farther labels get a line to their bubble
+LETTER = 0.56  # width of an average letter over the size of the font, a little more than system fonts need
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        """Right edge."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> float:
+        """Bottom edge."""
+        return self.top + self.height
+
+    def overlap(self, other: Box) -> float:
+        """Return the shared area in square pixels."""
+        across = min(self.right, other.right) - max(self.left, other.left)
+        down = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return max(0.0, across) * max(0.0, down)
+
+    def outside(self, frame: Box) -> float:
+        """Return the area that sticks out of a frame."""
+        return self.width * self.height - self.overlap(frame)
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A bubble that wants a label of some width and height."""
+
+    x: float
+    y: float
+    radius: float
+    width: float
+    height: float
+
+    @property
+    def box(self) -> Box:
+        """The square around the bubble."""
+        return Box(self.x - self.radius, self.y - self.radius, 2 * self.radius, 2 * self.radius)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where a label goes, and whether it needs a line to its bubble."""
+
+    box: Box
+    leader: bool
+
+
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """Estimate the width of a text in pixels; no font is asked."""
+    return len(text) * size * (LETTER * 1.06 if bold else LETTER)
+
+
+def place(anchors: list[Anchor], frame: Box, obstacles: list[Box] | None = None) -> list[Placed]:
+    """Return a place for each anchor's label, in the order of the anchors.
+
+    Crowded bubbles choose first. A place that covers another label or leaves the frame is taken only when there is no other;
+    covering a bubble, an obstacle, or being far costs less.
+    """
+    obstacles = obstacles or []
+    crowded = sorted(range(len(anchors)), key=lambda i: -sum(_near(anchors[i], other) for other in anchors))
+    placed: dict[int, Placed] = {}
+    for index in crowded:
+        taken = [other.box for other in placed.values()]
+        candidates = list(_candidates(anchors[index]))
+        best = min(candidates, key=lambda entry: _cost(entry, anchors, index, taken, frame, obstacles))
+        placed[index] = Placed(best[0], best[1] >= LEADER_FROM)
+    return [placed[index] for index in range(len(anchors))]
+
+
+def _near(one: Anchor, other: Anchor) -> float:
+    return 1.0 / (1.0 + abs(one.x - other.x) / 60 + abs(one.y - other.y) / 20)
+
+
+def _candidates(anchor: Anchor) -> Iterator[tuple[Box, float, int]]:
+    """Yield boxes round a bubble, with their distance and a rank of preference (right, left, above, below, corners)."""
+    width, height = anchor.width, anchor.height
+    for distance in DISTANCES:
+        away = anchor.radius + GAP + distance
+        slant = away * 0.75
+        corners = [
+            (anchor.x + away, anchor.y - height / 2),
+            (anchor.x - away - width, anchor.y - height / 2),
+            (anchor.x - width / 2, anchor.y - away - height),
+            (anchor.x - width / 2, anchor.y + away),
+            (anchor.x + slant, anchor.y - slant - height / 2),
+            (anchor.x + slant, anchor.y + slant - height / 2),
+            (anchor.x - slant - width, anchor.y - slant - height / 2),
+            (anchor.x - slant - width, anchor.y + slant - height / 2),
+        ]
+        for rank, (left, top) in enumerate(corners):
+            yield Box(left, top, width, height), distance, rank
+
+
+def _cost(
+    entry: tuple[Box, float, int], anchors: list[Anchor], index: int, taken: list[Box], frame: Box, obstacles: list[Box]
+) -> float:
+    box, distance, rank = entry
+    roomy = Box(box.left - 3, box.top - 2, box.width + 6, box.height + 4)
+    forbidden = sum(roomy.overlap(other) for other in taken) + box.outside(frame)
+    bubbles = sum(box.overlap(other.box) for number, other in enumerate(anchors) if number != index)
+    lines = sum(box.overlap(obstacle) for obstacle in obstacles)
+    return 1000 * forbidden + 4 * bubbles + 1.5 * lines + 4 * distance + 3 * rank

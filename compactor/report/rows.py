@@ -1,0 +1,237 @@
+"""Typed reader of report.json, schema version 1. What was not measured is None, and stays None."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compactor.base.errors import CompactorError, MissingError
+
+SCHEMA = 1
+PARTS = ("embeddings", "encoder", "head", "tokenizer", "graph")
+REAL_LENGTH = "data"  # the cell whose texts have the lengths of the data, unpadded
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Latency of one batch x length x threads, in milliseconds; `length` is a token count or `data`."""
+
+    batch: int
+    length: int | str
+    threads: int | None
+    p50: float | None
+    p90: float | None
+    p99: float | None
+    mean: float | None
+    n: int | None
+    ci95_p50: Interval | None
+    cpu_ms: float | None
+
+    @property
+    def key(self) -> tuple[int, str, int | None]:
+        """What must be equal before two cells may be compared."""
+        return (self.batch, str(self.length), self.threads)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Quality on one split: a figure from 0 to 1 with its 95 % interval. `against` holds paired differences by row id."""
+
+    metric: str
+    value: float
+    n: int | None
+    ci95: Interval | None
+    split: str
+    others: Mapping[str, float]
+    agreement_with_teacher: float | None
+    against: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the trade-off, of the chain or (with `control` set) beside it."""
+
+    id: str
+    stage: str
+    control: str
+    settings: Mapping[str, Any]
+    kind: str | None
+    parameters: int | None
+    size_bytes: int | None
+    size_by_part: Mapping[str, int]
+    quality: Score | None
+    validation_quality: Score | None
+    cells: tuple[Cell, ...]
+    throughput_per_s: float | None
+    load_ms: float | None
+    first_ms: float | None
+    peak_memory_bytes: int | None
+    seconds: float | None
+    from_store: bool
+    evidence: str | None
+    noise: Mapping[str, Any]
+    findings: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole record; `source` is the JSON value it was read from."""
+
+    name: str
+    task: str
+    target: Mapping[str, Any]
+    environment: Mapping[str, Any]
+    limits: Mapping[str, float]
+    met: bool
+    missed: tuple[Mapping[str, Any], ...]
+    selected: str
+    rows: tuple[Row, ...]
+    controls: tuple[Row, ...]
+    findings: tuple[Mapping[str, Any], ...]
+    data: Mapping[str, Any]
+    reproduce: Mapping[str, Any]
+    finished: str
+    seconds: float | None
+    verdict: str | None
+    source: Mapping[str, Any]
+
+    @property
+    def teacher(self) -> Row:
+        """The row that all others are held against: the first of the chain."""
+        return self.rows[0]
+
+    @property
+    def chosen(self) -> Row:
+        """The row that the budget was judged on."""
+        return next((row for row in self.rows if row.id == self.selected), self.rows[-1])
+
+    @property
+    def every(self) -> tuple[Row, ...]:
+        """Chain and controls."""
+        return self.rows + self.controls
+
+    def control(self, name: str) -> Row | None:
+        """Return a control by name, or None when it was not made."""
+        return next((row for row in self.controls if row.control == name), None)
+
+
+def report_file(run: Path) -> Path:
+    """Return the report.json of a run folder, or raise a sentence about what is there instead."""
+    path = run if run.suffix == ".json" else run / "report.json"
+    if not path.is_file():
+        known = (
+            "the run is not finished: run its profile again"
+            if (run / "plan.json").is_file()
+            else "name a run folder, or a run below --runs"
+        )
+        raise MissingError("R120", f"there is no report at {path}", known)
+    return path
+
+
+def read_report(path: Path) -> Report:
+    """Read a report.json.
+
+    Raises:
+        MissingError: R120, the file is not there.
+        CompactorError: R121, it is no report; R122, it has another schema version.
+    """
+    path = report_file(path)
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CompactorError(
+            "R121", f"{path} is not readable as JSON: {error}", "run the profile again; it writes the report anew"
+        ) from error
+    return parse_report(value, str(path))
+
+
+def parse_report(value: Any, place: str = "report.json") -> Report:
+    """Turn the JSON value of a report into typed rows; raises as `read_report` does."""
+    if not isinstance(value, Mapping) or "schema" not in value or not value.get("rows"):
+        raise CompactorError(
+            "R121", f"{place} is not a report: it has no schema and rows", "name the report.json of a finished run"
+        )
+    if value["schema"] != SCHEMA:
+        hint = "use the version of compactor that wrote it, or run the profile again"
+        raise CompactorError(
+            "R122", f"{place} has schema version {value['schema']}, this compactor reads version {SCHEMA}", hint
+        )
+    budget = _mapping(value.get("budget"))
+    rows = tuple(_row(row) for row in value["rows"])
+    return Report(
+        name=str(value.get("name") or "run"),
+        task=str(value.get("task") or ""),
+        target=_mapping(value.get("target")),
+        environment=_mapping(value.get("environment")),
+        limits=_mapping(budget.get("limits")),
+        met=bool(budget.get("met", True)),
+        missed=tuple(budget.get("missed") or ()),
+        selected=str(value.get("selected") or rows[-1].id),
+        rows=rows,
+        controls=tuple(_row(row) for row in value.get("controls") or ()),
+        findings=tuple(value.get("findings") or ()),
+        data=_mapping(value.get("data")),
+        reproduce=_mapping(value.get("reproduce")),
+        finished=str(value.get("finished") or ""),
+        seconds=value.get("seconds"),
+        verdict=value.get("verdict"),
+        source=value,
+    )
+
+
+def _row(value: Mapping[str, Any]) -> Row:
+    return Row(
+        id=str(value["id"]),
+        stage=str(value.get("stage") or value["id"]),
+        control=str(value.get("control") or ""),
+        settings=_mapping(value.get("settings")),
+        kind=_mapping(value.get("artifact")).get("kind"),
+        parameters=value.get("parameters"),
+        size_bytes=value.get("size_bytes"),
+        size_by_part={name: int(size) for name, size in _mapping(value.get("size_by_part")).items() if size is not None},
+        quality=_score(value.get("quality")),
+        validation_quality=_score(value.get("validation_quality")),
+        cells=tuple(_cell(cell) for cell in value.get("latency_ms") or ()),
+        throughput_per_s=value.get("throughput_per_s"),
+        load_ms=value.get("load_ms"),
+        first_ms=value.get("first_ms"),
+        peak_memory_bytes=value.get("peak_memory_bytes"),
+        seconds=value.get("seconds"),
+        from_store=bool(value.get("from_store")),
+        evidence=value.get("evidence"),
+        noise=_mapping(value.get("noise")),
+        findings=tuple(value.get("findings") or ()),
+    )
+
+
+def _score(value: Mapping[str, Any] | None) -> Score | None:
+    if not value or value.get("value") is None:
+        return None
+    return Score(
+        metric=str(value.get("metric") or "quality"),
+        value=float(value["value"]),
+        n=value.get("n"),
+        ci95=_interval(value.get("ci95")),
+        split=str(value.get("split") or ""),
+        others=_mapping(value.get("others")),
+        agreement_with_teacher=value.get("agreement_with_teacher"),
+        against=_mapping(value.get("against")),
+    )
+
+
+def _cell(value: Mapping[str, Any]) -> Cell:
+    numbers = {name: value.get(name) for name in ("threads", "p50", "p90", "p99", "mean", "n", "cpu_ms")}
+    return Cell(batch=int(value["batch"]), length=value["length"], ci95_p50=_interval(value.get("ci95_p50")), **numbers)
+
+
+def _interval(value: Any) -> Interval | None:
+    return None if not value or None in value else (float(value[0]), float(value[1]))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

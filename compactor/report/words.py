@@ -1,0 +1,178 @@
+"""Numbers and names as people read them. Minus signs are U+2212; `plain` gives the ASCII form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from compactor.report.figures import CellKey, Estimate
+from compactor.report.rows import REAL_LENGTH, Report, Row, Score
+
+NOT_MEASURED = "not measured"
+NO_BREAK = "\u00a0"
+CONTROL_TITLES = {
+    "labels_only": "same student, labels only",
+    "teacher_int8": "teacher, only quantized",
+    "linear": "n-gram linear model",
+}
+EVIDENCE_MEANINGS = {
+    "measured": "taken on the target itself",
+    "proxy": "taken on a machine of the same class, not on the target itself",
+    "emulated": "answers are right, times and memory are not known",
+    "estimated": "computed, not run",
+}
+METRIC_TITLES = {"macro_f1": "macro F1", "matthews": "Matthews correlation"}
+
+
+def plain(text: str) -> str:
+    """Return a text with ASCII minus and times signs, for terminals and files that programs read."""
+    return (
+        text.replace("\u2212", "-").replace("\u00d7", "x").replace("\u202f", " ").replace(NO_BREAK, " ").replace("\u2013", "-")
+    )
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """Return a number with its sign; what rounds to zero has none."""
+    text = f"{abs(value):.{digits}f}"
+    if float(text) == 0:
+        return text
+    return ("+" if value > 0 else "\u2212") + text
+
+
+def points(value: float) -> str:
+    """Return a difference of two shares in points: 0.012 is +1.2."""
+    return signed(100 * value)
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """Return a share in percent, 0.9289 as 92.9 %."""
+    text = f"{100 * value:.{digits}f}".replace("-", "\u2212")
+    return f"{text}\u202f%"
+
+
+def megabytes(size_bytes: float | None) -> str:
+    """Return bytes as megabytes (10^6), to three figures."""
+    if size_bytes is None:
+        return NOT_MEASURED
+    return f"{significant(size_bytes / 1e6)} MB"
+
+
+def significant(value: float) -> str:
+    """Return a number with three significant figures, without an exponent."""
+    if value == 0:
+        return "0"
+    size = abs(value)
+    digits = 0 if size >= 99.95 else 1 if size >= 9.995 else 2 if size >= 0.9995 else 3
+    return f"{value:.{digits}f}".replace("-", "\u2212")
+
+
+def milliseconds(value: float | None) -> str:
+    """Return milliseconds to three figures."""
+    return NOT_MEASURED if value is None else f"{significant(value)} ms"
+
+
+def count(value: float | None) -> str:
+    """Return a count in short: 22.7 M, 412 k, 871."""
+    if value is None:
+        return NOT_MEASURED
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{significant(value / size)} {unit}"
+    return f"{value:.0f}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time spent: 3.8 s, 8 min 06 s, 2 h 05 min."""
+    if seconds is None:
+        return NOT_MEASURED
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def times(value: float | None) -> str:
+    """Return a ratio, 3.6x with a real multiplication sign; near one with two digits."""
+    if value is None:
+        return NOT_MEASURED
+    text = (
+        significant(value)
+        if value < 0.95
+        else f"{value:.2f}"
+        if value < 1.05
+        else f"{value:.1f}"
+        if value < 99.95
+        else f"{value:.0f}"
+    )
+    return f"{text}\u00d7"
+
+
+def times_interval(ratio: Estimate) -> str:
+    """Return the interval of a ratio with as many digits as tell it apart from one."""
+    return interval(ratio.ci95, digits=2 if ratio.value < 2 else 1)
+
+
+def interval(ends: tuple[float, float] | None, scale: float = 1.0, digits: int = 1, *, sign: bool = False) -> str:
+    """Return an interval as `[91.2, 93.0]`, or an empty text without one."""
+    if ends is None:
+        return ""
+    low, high = (signed(end * scale, digits) if sign else f"{end * scale:.{digits}f}".replace("-", "\u2212") for end in ends)
+    return f"[{low}, {high}]"
+
+
+def gain_text(gain: Estimate | None) -> str:
+    """Return a difference of qualities in points with its interval: `+1.3 [+0.4, +2.2]`."""
+    if gain is None:
+        return NOT_MEASURED
+    return f"{points(gain.value)} {interval(gain.ci95, 100, sign=True)}".strip()
+
+
+def score_text(score: Score | None, digits: int = 1) -> str:
+    """Return a quality in percent, without interval."""
+    return NOT_MEASURED if score is None else percent(score.value, digits)
+
+
+def metric_title(name: str) -> str:
+    """Return the metric's name for people."""
+    return METRIC_TITLES.get(name, name.replace("_", " "))
+
+
+def row_title(row: Row) -> str:
+    """Return the row's name for people."""
+    return CONTROL_TITLES.get(row.control, row.control.replace("_", " ")) if row.control else row.id
+
+
+def cell_title(key: CellKey) -> str:
+    """Return a cell's name: `batch 1, real lengths`."""
+    return f"batch {key[0]}, {length_title(key[1])}"
+
+
+def length_title(length: int | str) -> str:
+    """Return a length for people: `real lengths`, `16 tokens`."""
+    return "real lengths" if length == REAL_LENGTH else f"{length} tokens"
+
+
+def noise_mark(noise: Mapping[str, Any]) -> str:
+    """Return why times of a row should be read with care, or an empty text when the machine was quiet."""
+    verdict = str(noise.get("verdict") or "quiet")
+    flags = [str(flag).replace("_", " ") for flag in noise.get("flags") or ()]
+    told = [verdict] if verdict != "quiet" else []
+    return ", ".join(dict.fromkeys(told + flags))
+
+
+def listed(words: Iterable[str]) -> str:
+    """Join words as a sentence does: `a, b and c`."""
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def precision_of(report: Report) -> str:
+    """Return the precision that the chosen row ships, read from the last quantize stage up to it."""
+    precision = "fp32"
+    for row in report.rows:
+        method = str(row.settings.get("method") or row.settings.get("precision") or "")
+        if row.stage == "quantize":
+            precision = next((name for name in ("int8", "int4", "fp16", "bf16", "nf4") if name in method), method or "int8")
+        if row.id == report.selected:
+            break
+    return precision
