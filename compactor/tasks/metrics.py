@@ -15,7 +15,8 @@ def confusion_counts(predicted: np.ndarray, labels: np.ndarray, classes: int) ->
     """Count rows by label and prediction.
 
     Args:
-        predicted, labels: int (n,), ids below `classes`.
+        predicted: int (n,), ids below `classes`.
+        labels: the same.
         classes: number of classes.
 
     Returns:
@@ -98,7 +99,8 @@ def paired_difference(
     Far sharper than comparing two intervals: rows that both get right or both get wrong do not add noise.
 
     Args:
-        correct_a, correct_b: bool (n,), which rows each answers rightly, in the same order.
+        correct_a: bool (n,), which rows the first answers rightly.
+        correct_b: the same of the second, in the same order.
         seed: for the bootstrap.
         resamples: of the rows, both classifiers together.
 
@@ -119,7 +121,8 @@ def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> float:
     Beyond 1,000 disagreements the sum is replaced by the normal approximation with continuity correction.
 
     Args:
-        correct_a, correct_b: bool (n,), which rows each answers rightly, in the same order.
+        correct_a: bool (n,), which rows the first answers rightly.
+        correct_b: the same of the second, in the same order.
     """
     from math import erfc, sqrt
 
@@ -131,4 +134,4 @@ def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> float:
     if disagreements > EXACT_LIMIT:
         return erfc(max(abs(only_a - only_b) - 1, 0) / sqrt(2.0 * disagreements))
     tail = sum(comb(disagreements, count) for count in range(min(only_a, only_b) + 1))
-    return min(1.0, 2 * tail / 2**disagreements)
+    return float(min(1.0, 2 * tail / 2**disagreements))
