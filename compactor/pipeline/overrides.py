@@ -146,8 +146,9 @@ def _rewritten(text: str, changes: list[tuple[DataPath, Any]]) -> str:
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.preserve_quotes = True
     tree = yaml.load(text)
-    _open_names(tree)
     for path, value in changes:
+        if path[0] == "stages" and len(path) > 1 and isinstance(tree["stages"][path[1]], str):
+            tree["stages"][path[1]] = {path[2]: None}
         _put(tree, path, deepcopy(value))
     stream = io.StringIO()
     yaml.dump(tree, stream)

@@ -95,7 +95,7 @@ def read_steps(
             stage = loaded.model_validate(entry.settings, context={"near": near})
             steps.append(Step(entry.name, entry.label, stage, places.key(entry.path), entry.path, source_hash))
         except ValidationError as error:
-            problems += translate(error, loaded, data, places, entry.path)
+            problems += translate(error, loaded, data, places, entry.path, entry.label)
         except CompactorError as error:
             problems.append(Problem(error.problem.code, error.problem.sentence, error.problem.hint, places.key(entry.path)))
     return steps, problems + list(order_problems(chain, places, registry))

@@ -27,6 +27,10 @@ WANTED = {
     "dataclass": "settings (name: value)",
     "path": "a path",
     "none": "nothing",
+    "int_from_float": "a whole number",
+    "model_attributes_type": "settings (name: value)",
+    "none_required": "nothing",
+    "is_instance_of": "another value",
 }
 EXAMPLES = {int: "1", float: "0.1", bool: "true", str: "text", list: "[...]", tuple: "[...]", dict: "{...}"}
 BOUNDS = {
@@ -37,7 +41,9 @@ BOUNDS = {
 }
 
 
-def translate(error: ValidationError, model: type[BaseModel], data: Any, places: Places, at: DataPath = ()) -> list[Problem]:
+def translate(
+    error: ValidationError, model: type[BaseModel], data: Any, places: Places, at: DataPath = (), called: str = ""
+) -> list[Problem]:
     """Translate all of pydantic's errors about one part of the profile.
 
     Args:
@@ -46,34 +52,35 @@ def translate(error: ValidationError, model: type[BaseModel], data: Any, places:
         data: the whole document's plain data.
         places: where its keys and values stand.
         at: path of the part that was validated.
+        called: what that part is called, where its path does not end in a name.
     """
     found = [(data_path(data, at, entry["loc"]), entry) for entry in error.errors(include_url=False)]
-    problems: list[Problem] = []
-    wanted: dict[DataPath, list[str]] = {}
-    for path, entry in found:
-        kind, _, how = entry["type"].rpartition("_")
-        if (kind in WANTED and how in {"type", "parsing", "from"}) or entry["type"] in WRONG_TYPES:
-            # A union reports one error for each member: they are told as one, and not at all when a member was entered deeper.
-            if not any(len(other) > len(path) and other[: len(path)] == path for other, _ in found):
-                wanted.setdefault(path, []).append(WRONG_TYPES.get(entry["type"]) or WANTED[kind])
-            continue
-        problems.append(_problem(entry, model, data, places, at, path))
-    hinted = {problem.hint for problem in problems if problem.code == "P004"}
+    types = [(path, wanted) for path, entry in found if (wanted := _wanted_type(entry["type"]))]
+    others = [(path, entry) for path, entry in found if not _wanted_type(entry["type"])]
+    told = [(entry, _problem(entry, model, data, places, path, called if path == at else "")) for path, entry in others]
     # A misspelt name is told once: not a second time as the setting that is therefore missing.
-    problems = [p for p in problems if p.code != "P007" or f"did you mean {_quoted(p.sentence)!r}?" not in hinted]
-    for path, kinds in wanted.items():
-        problems.append(_wrong_type(kinds, value_at(data, path), places, path))
+    suggested = {problem.hint for entry, problem in told if entry["type"] == "extra_forbidden"}
+    problems = [
+        problem for entry, problem in told if entry["type"] != "missing" or _suggesting(entry["loc"][-1]) not in suggested
+    ]
+    # A union reports an error for each member: they are told as one, and not at all when one member fits better, which shows below.
+    better = {path for path, _ in others}
+    for path in dict.fromkeys(path for path, _ in types):
+        below = {other for other, _ in types if other != path} | better
+        if not any(other[: len(path)] == path for other in below):
+            kinds = [wanted for other, wanted in types if other == path]
+            problems.append(_wrong_type(kinds, value_at(data, path), places, path))
     return list(dict.fromkeys(problems))
 
 
-WRONG_TYPES = {
-    "int_from_float": "a whole number",
-    "dict_type": "settings (name: value)",
-    "model_type": "settings (name: value)",
-    "model_attributes_type": "settings (name: value)",
-    "none_required": "nothing",
-    "is_instance_of": "another value",
-}
+def _suggesting(name: str | int) -> str:
+    return f"did you mean {str(name)!r}?"
+
+
+def _wanted_type(kind: str) -> str:
+    """Return in plain words which type pydantic wanted; empty for an error of another sort."""
+    word, _, how = kind.rpartition("_")
+    return WANTED.get(kind) or (WANTED.get(word, "") if how in {"type", "parsing", "from"} else "")
 
 
 def data_path(data: Any, at: DataPath, loc: Sequence[str | int]) -> DataPath:
@@ -105,10 +112,10 @@ def value_at(data: Any, path: DataPath) -> Any:
     return data
 
 
-def _problem(entry: Any, model: type[BaseModel], data: Any, places: Places, at: DataPath, path: DataPath) -> Problem:
+def _problem(entry: Any, model: type[BaseModel], data: Any, places: Places, path: DataPath, called: str) -> Problem:
     kind, context = entry["type"], entry.get("ctx", {})
     name = str(entry["loc"][-1]) if entry["loc"] else ""
-    told = _name(path)
+    told = called or _name(path)
     if kind == "extra_forbidden":
         known = field_names(model, entry["loc"][:-1])
         return Problem("P004", f"unknown setting {name!r}", did_you_mean(name, known), places.key(path))
@@ -135,10 +142,6 @@ def _wrong_type(kinds: list[str], value: Any, places: Places, path: DataPath) ->
     sentence = f"{_name(path)} must be {wanted}, not {describe(value)}"
     hint = "write it with a point, such as 0.5" if "number" in wanted and _comma_number(value) else ""
     return Problem("P006", sentence, hint, places.value(path))
-
-
-def _quoted(sentence: str) -> str:
-    return sentence.split("'")[1]
 
 
 def _comma_number(value: Any) -> bool:

@@ -1,0 +1,1 @@
+"""Stages that only declare: enough for profiles to be checked against."""
