@@ -105,7 +105,7 @@ def _whisker_box(bubble: Bubble, across: Scale, up: Scale) -> Box:
 
 def _axes(report: Report, across: Scale, up: Scale, frame: Frame, quality: str) -> Markup:
     bottom, right = frame.height - frame.bottom, frame.width - frame.right
-    most = 8 if frame.details else 5
+    most = 8 if frame.details else 6
     parts = []
     for tick in across.ticks(most):
         x = across(tick)

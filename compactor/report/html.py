@@ -7,7 +7,8 @@ import hashlib
 from pathlib import Path
 
 from compactor.report import words
-from compactor.report.bubble_chart import NARROW, WIDE, bubble_chart, shown_rows, size_key
+from compactor.report.bubble_chart import NARROW, WIDE, bubble_chart, size_key
+from compactor.report.bubbles import shown_rows
 from compactor.report.controls import control_sentences
 from compactor.report.figures import chain_evidence, main_cell
 from compactor.report.findings import all_findings

@@ -58,7 +58,7 @@ def _time(report: Report) -> Markup:
     faster = times_faster(report.chosen, report.teacher, key)
     told = []
     if faster and base:
-        span = words.times_interval(faster)
+        span = words.span(faster.ci95)
         told.append(
             f"{words.times(faster.value)} the teacher's speed {span} ({words.milliseconds(base.p50)})".replace("  ", " ")
         )

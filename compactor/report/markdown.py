@@ -57,7 +57,6 @@ def _fields(report: Report, row: Row) -> list[str]:
     key, teacher, score = main_cell(report), report.teacher, row.quality
     cell = cell_of(row, key)
     gain, faster = quality_gain(row, teacher), times_faster(row, teacher, key)
-    ends = cell.ci95_p50 if cell else None
     known = row is not teacher
     return [
         words.row_title(row),
@@ -67,7 +66,7 @@ def _fields(report: Report, row: Row) -> list[str]:
         words.significant(row.size_bytes / 1e6) if row.size_bytes is not None else words.NOT_MEASURED,
         words.times(times_smaller(row, teacher)) if known else "",
         words.significant(cell.p50) if cell and cell.p50 is not None else words.NOT_MEASURED,
-        f"[{words.significant(ends[0])}, {words.significant(ends[1])}]" if ends else "",
+        words.span(cell.ci95_p50 if cell else None),
         words.times(faster.value if faster else None) if known else "",
         words.significant(cell.cpu_ms) if cell and cell.cpu_ms is not None else words.NOT_MEASURED,
         ", ".join(filter(None, (row.evidence or "not timed", words.noise_mark(row.noise)))),

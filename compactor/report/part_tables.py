@@ -107,8 +107,7 @@ def _time(row: Row, key: tuple[int, str, int | None]) -> Markup:
     cell = next((cell for cell in row.cells if cell.key == key), None)
     if cell is None or cell.p50 is None:
         return element("td", element("span", words.NOT_MEASURED, class_="absent"))
-    ends = cell.ci95_p50
-    told = f"[{words.significant(ends[0])}, {words.significant(ends[1])}]" if ends else None
+    told = words.span(cell.ci95_p50) or None
     return element("td", words.significant(cell.p50), element("small", told) if told else None)
 
 

@@ -27,7 +27,7 @@ def reproduce_lines(report: Report) -> list[tuple[str, str]]:
         ("memory", _memory(machine)),
         ("system", _text(machine.get("system"))),
         ("governor", _text(machine.get("governor"))),
-        ("virtual machine", {True: "yes", False: "no"}.get(machine.get("virtualised"), "not known")),
+        ("virtual machine", {"True": "yes", "False": "no"}.get(str(machine.get("virtualised")), "not known")),
         ("load at start", _load(environment.get("load_at_start"))),
         (
             "versions",

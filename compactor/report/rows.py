@@ -120,6 +120,14 @@ class Report:
         return next((row for row in self.controls if row.control == name), None)
 
 
+def find_run(name: str, runs: Path) -> Path:
+    """Return a run folder by path, or by name below the folder of runs."""
+    for path in (Path(name), runs / name):
+        if path.exists():
+            return path
+    raise MissingError("R120", f"there is no run {name}, neither as a path nor below {runs}", "compactor status lists the runs")
+
+
 def report_file(run: Path) -> Path:
     """Return the report.json of a run folder, or raise a sentence about what is there instead."""
     path = run if run.suffix == ".json" else run / "report.json"

@@ -78,13 +78,13 @@ def badge(evidence: str | None) -> Markup:
     return element("span", evidence, class_=f"badge {evidence}", title=words.EVIDENCE_MEANINGS.get(evidence, evidence))
 
 
-def marks(report: Report, row: Row) -> list[Markup]:
-    """Return all marks of a row: evidence, noise, from store, packaged."""
+def marks(report: Report, row: Row, *, timing_only: bool = False) -> list[Markup]:
+    """Return the marks of a row: evidence and noise of its times; also whether it came from the store and is the packaged one."""
     found = [badge(row.evidence)]
     noise = words.noise_mark(row.noise)
     if noise:
         found.append(element("span", noise, class_="badge noise", title="the machine was not quiet while this row was timed"))
-    if row.from_store:
+    if row.from_store and not timing_only:
         found.append(element("span", "from store", class_="badge store", title="made by an earlier run and kept"))
     if row.id == report.selected and not row.control:
         found.append(
@@ -120,7 +120,7 @@ def row_values(report: Report, row: Row) -> dict[str, Value]:
         "agreement": _share(score.agreement_with_teacher if score else None, is_teacher=row is report.teacher),
         "size": _number(row.size_bytes / 1e6 if row.size_bytes is not None else None, below, missed.get("size_mb", "")),
         "parameters": Value(words.count(row.parameters), sort=row.parameters),
-        "p50": _number(cell.p50 if cell else None, _cell_interval(cell), missed.get("latency_ms", "")),
+        "p50": _number(cell.p50 if cell else None, words.span(cell.ci95_p50 if cell else None), missed.get("latency_ms", "")),
         "faster": _faster(report, row),
         "p90": _percentile(cell, cell.p90 if cell else None),
         "p99": _percentile(cell, cell.p99 if cell else None),
@@ -138,7 +138,7 @@ def _row(report: Report, row: Row, columns: tuple[tuple[str, str, str], ...]) ->
     name = element(
         "th",
         element("span", words.row_title(row), class_="row-name"),
-        element("span", marks(report, row), class_="marks"),
+        element("span", marks(report, row, timing_only=columns is RUNNING), class_="marks"),
         scope="row",
     )
     chosen = row.id == report.selected and not row.control
@@ -190,13 +190,7 @@ def _faster(report: Report, row: Row) -> Value:
     if faster is None:
         mixed = row.evidence is not None and row.evidence != report.teacher.evidence
         return Value("not comparable", "other evidence") if mixed else Value(words.NOT_MEASURED)
-    return Value(words.times(faster.value), words.times_interval(faster), faster.value)
-
-
-def _cell_interval(cell: Cell | None) -> str:
-    if cell is None or cell.ci95_p50 is None:
-        return ""
-    return f"[{words.significant(cell.ci95_p50[0])}, {words.significant(cell.ci95_p50[1])}]"
+    return Value(words.times(faster.value), words.span(faster.ci95), faster.value)
 
 
 def _percentile(cell: Cell | None, value: float | None) -> Value:

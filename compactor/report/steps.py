@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from compactor.report.figures import Estimate, cell_of, main_cell, quality_gain, ratio, times_smaller
-from compactor.report.markup import Markup, element, join, number
+from compactor.report.markup import Markup, element, number
 from compactor.report.rows import Report, Row
-from compactor.report.words import metric_title, points, signed, significant, times
+from compactor.report.words import NOT_MEASURED, metric_title, points, signed, significant, times
 
-WIDTH, LINE, TOP = 344.0, 40.0, 4.0
+WIDTH, LINE, TOP, VALUES = 344.0, 40.0, 4.0, 48.0  # pixels; VALUES is the room for the figure at the right end
+NO_CLEAR_CHANGE = "no clear change"
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def waterfalls(report: Report) -> list[Markup]:
 
 def _size_words(step: Step) -> str:
     if step.size_change is None or step.smaller is None:
-        return "not measured"
+        return NOT_MEASURED
     if step.size_change == 0:
         return "no change"
     told = f"{_change(step.size_change / 1e6)} MB"
@@ -91,22 +92,45 @@ def _size_words(step: Step) -> str:
 
 def _time_words(step: Step) -> str:
     if step.time_change is None or step.faster is None:
-        return "not measured"
+        return NOT_MEASURED
     if step.faster.ci95 and not step.faster.excludes(1.0):
-        return "no clear change"
+        return NO_CLEAR_CHANGE
     speed = step.faster.value
     return f"{_change(step.time_change)} ms, {f'{times(speed)} faster' if speed >= 1 else f'{times(1 / speed)} slower'}"
 
 
 def _gain_words(step: Step) -> str:
     if step.gain is None:
-        return "not measured"
+        return NOT_MEASURED
     return "no change" if step.gain.value == 0 else f"{points(step.gain.value)} points"
 
 
 def _change(value: float) -> str:
     text = significant(abs(value))
     return f"{'+' if value > 0 else chr(0x2212)}{text}" if float(text) else signed(0.0)
+
+
+@dataclass(frozen=True)
+class Track:
+    """The horizontal axis of one panel, and which direction is the good one."""
+
+    low: float
+    high: float
+    smaller_is_better: bool
+
+    def bar(self, before: float | None, value: float, *, changed: bool) -> tuple[str, float, float]:
+        """Return the kind of a bar and its ends in pixels; the first bar of a panel is a total."""
+        start = before if before is not None else self.low if self.smaller_is_better else value
+        if before is None:
+            kind = "total"
+        elif value == start or not changed:
+            kind = "same"
+        else:
+            kind = "bought" if (value < start) == self.smaller_is_better else "paid"
+        return kind, self._pixel(min(start, value)), self._pixel(max(start, value))
+
+    def _pixel(self, value: float) -> float:
+        return (value - self.low) / (self.high - self.low) * (WIDTH - VALUES)
 
 
 def _panel(
@@ -121,56 +145,47 @@ def _panel(
 ) -> Markup:
     """Draw one waterfall: the teacher's bar, then a floating bar from each value to the next."""
     known = [value for value in values if value is not None]
-    height = TOP + LINE * len(rows)
-    low, high = _range(known, from_zero=smaller_is_better)
-    parts = []
-    for index, (row, value) in enumerate(zip(rows, values, strict=True)):
-        top = TOP + LINE * index
-        before = values[index - 1] if index else None
-        told = words[index - 1] if index else ""
-        parts.append(element("text", row.id, class_="name", x=0, y=top + 12))
-        parts.append(element("text", told, class_="figures", x=WIDTH, y=top + 12, text_anchor="end"))
-        parts.append(element("rect", class_="track", x=0, y=top + 19, width=WIDTH - 48, height=10, rx=2))
-        parts.append(
-            element(
-                "text",
-                shown(value) if value is not None else "\u2013",
-                class_="value",
-                x=WIDTH,
-                y=top + 28.5,
-                text_anchor="end",
-            )
-        )
-        if value is None:
-            continue
-        start = before if before is not None else (low if smaller_is_better else value)
-        better = (value < start) == smaller_is_better
-        kind = "total" if index == 0 or before is None else "same" if value == start else "bought" if better else "paid"
-        parts.append(_bar(kind, (start - low) / (high - low), (value - low) / (high - low), top + 19))
+    track = Track(*_range(known, from_zero=smaller_is_better), smaller_is_better)
+    befores, told = [None, *values[:-1]], ["", *words]
+    texts = [shown(value) if value is not None else NOT_MEASURED for value in values]
+    lines = [
+        [
+            _texts(TOP + LINE * index, row.id, told[index], texts[index]),
+            _bar(track, befores[index], values[index], told[index], index),
+        ]
+        for index, row in enumerate(rows)
+    ]
     ident = f"step-{name}"
-    described = "; ".join(
-        f"{row.id} {shown(v) if v is not None else 'not measured'}" for row, v in zip(rows, values, strict=True)
+    described = "; ".join(f"{row.id} {text}" for row, text in zip(rows, texts, strict=True))
+    drawing = element(
+        "svg",
+        element("title", title, id=f"{ident}-title"),
+        element("desc", described, id=f"{ident}-desc"),
+        lines,
+        viewBox=f"0 0 {number(WIDTH)} {number(TOP + LINE * len(rows))}",
+        role="img",
+        class_="waterfall",
+        aria_labelledby=f"{ident}-title {ident}-desc",
     )
+    return element("figure", element("figcaption", title), drawing)
+
+
+def _texts(top: float, name: str, told: str, value: str) -> list[Markup]:
+    return [
+        element("text", name, class_="name", x=0, y=top + 12),
+        element("text", told, class_="figures", x=WIDTH, y=top + 12, text_anchor="end"),
+        element("rect", class_="track", x=0, y=top + 19, width=WIDTH - VALUES, height=10, rx=2),
+        element("text", value if value != NOT_MEASURED else "\u2013", class_="value", x=WIDTH, y=top + 28.5, text_anchor="end"),
+    ]
+
+
+def _bar(track: Track, before: float | None, value: float | None, told: str, index: int) -> Markup | None:
+    if value is None:
+        return None
+    kind, left, right = track.bar(before, value, changed=told != NO_CLEAR_CHANGE)
     return element(
-        "figure",
-        element("figcaption", title),
-        element(
-            "svg",
-            element("title", title, id=f"{ident}-title"),
-            element("desc", described, id=f"{ident}-desc"),
-            join(parts),
-            viewBox=f"0 0 {number(WIDTH)} {number(height)}",
-            role="img",
-            class_="waterfall",
-            aria_labelledby=f"{ident}-title {ident}-desc",
-        ),
+        "rect", class_=f"bar {kind}", x=left, y=TOP + LINE * index + 19, width=max(2.5, right - left), height=10, rx=2
     )
-
-
-def _bar(kind: str, start: float, stop: float, top: float) -> Markup:
-    room = WIDTH - 48
-    left, width = min(start, stop) * room, abs(stop - start) * room
-    return element("rect", class_=f"bar {kind}", x=left, y=top, width=max(2.5, width), height=10, rx=2)
 
 
 def _range(known: list[float], *, from_zero: bool) -> tuple[float, float]:

@@ -107,9 +107,9 @@ def times(value: float | None) -> str:
     return f"{text}\u00d7"
 
 
-def times_interval(ratio: Estimate) -> str:
-    """Return the interval of a ratio with as many digits as tell it apart from one."""
-    return interval(ratio.ci95, digits=2 if ratio.value < 2 else 1)
+def span(ends: tuple[float, float] | None) -> str:
+    """Return an interval of positive figures, each end with three figures: `[1.20, 1.22]`; an empty text without one."""
+    return f"[{significant(ends[0])}, {significant(ends[1])}]" if ends else ""
 
 
 def interval(ends: tuple[float, float] | None, scale: float = 1.0, digits: int = 1, *, sign: bool = False) -> str:
