@@ -16,6 +16,7 @@ from compactor.base.reporter import Reporter
 from compactor.data import grouped_batches
 from compactor.distillation.checkpoint import State, load_state, save_state
 from compactor.distillation.evaluate import feed
+from compactor.distillation.pieces import UsedPieces
 from compactor.distillation.trainer import TrainSettings, learning_rate_at
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Training:
         self.settings, self.seed, self.checkpoints, self.reporter = settings, seed, checkpoints, reporter
         self.epoch_steps = len(self._order(0))
         self.steps = max(1, round(settings.epochs * self.epoch_steps))
+        self.pieces = UsedPieces(self.model, encoded)
         named = [*model.named_parameters(prefix="model"), *objective.named_parameters(prefix="objective")]
         self.named: dict[str, nn.Parameter] = {name: value for name, value in named if value.requires_grad}
         self.optimizer = _optimizer(self.named, settings)
@@ -71,7 +73,8 @@ class Training:
                     bar.advance(1, **({"loss": self.curve[-1]["loss"]} if self.curve else {}))
                     ended = self.step % self.epoch_steps == 0 or self.step == self.steps
                     if ended and validate is not None:
-                        self._validate(validate)
+                        with self.pieces.restored():
+                            self._validate(validate)
                     if time.perf_counter() - saved >= self.settings.checkpoint_seconds * (EPOCH_END_SHARE if ended else 1.0):
                         self._save()
                         saved = time.perf_counter()
@@ -127,8 +130,7 @@ class Training:
         self.reporter.event("train", **line)
 
     def _validate(self, validate: Callable[[Any], float]) -> None:
-        self.model.eval()
-        epoch, value = self.step / self.epoch_steps, validate(self.model)
+        epoch, value = self.step / self.epoch_steps, validate(self.model.eval())
         best = max((entry["value"] for entry in self.validation), default=float("-inf"))
         self.validation.append({"epoch": round(epoch, 3), "value": value})
         self.reporter.event("validation", epoch=round(epoch, 3), value=value)
@@ -172,6 +174,7 @@ class Training:
         self.reporter.event("resumed", step=self.step)
 
     def _finish(self, seconds: float, resumed: int) -> dict[str, Any]:
+        self.pieces.restore()
         kept = self.steps / self.epoch_steps
         if self.best:
             self.model.load_state_dict(self.best)
