@@ -147,7 +147,7 @@ def _rewritten(text: str, changes: list[tuple[DataPath, Any]]) -> str:
     yaml.preserve_quotes = True
     tree = yaml.load(text)
     for path, value in changes:
-        if path[0] == "stages" and len(path) > 1 and isinstance(tree["stages"][path[1]], str):
+        if path[0] == "stages" and len(path) > 2 and isinstance(tree["stages"][path[1]], str):
             tree["stages"][path[1]] = {path[2]: None}
         _put(tree, path, deepcopy(value))
     stream = io.StringIO()

@@ -8,6 +8,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core.core_schema import ErrorType
 
 from compactor.base.errors import Problem
 from compactor.pipeline.reader import DataPath, Places, describe
@@ -33,6 +34,7 @@ WANTED = {
     "is_instance_of": "another value",
 }
 EXAMPLES = {int: "1", float: "0.1", bool: "true", str: "text", list: "[...]", tuple: "[...]", dict: "{...}"}
+PYDANTICS_OWN = frozenset(get_args(ErrorType))
 BOUNDS = {
     "greater_than": ("more than", "gt"),
     "greater_than_equal": ("at least", "ge"),
@@ -56,7 +58,7 @@ def translate(
     """
     found = [(data_path(data, at, entry["loc"]), entry) for entry in error.errors(include_url=False)]
     types = [(path, wanted) for path, entry in found if (wanted := _wanted_type(entry["type"]))]
-    others = [(path, entry) for path, entry in found if not _wanted_type(entry["type"])]
+    others = [(path, entry) for path, entry in found if not _wanted_type(entry["type"]) and not _follows(path, entry, found)]
     told = [(entry, _problem(entry, model, data, places, path, called if path == at else "")) for path, entry in others]
     # A misspelt name is told once: not a second time as the setting that is therefore missing.
     suggested = {problem.hint for entry, problem in told if entry["type"] == "extra_forbidden"}
@@ -71,6 +73,11 @@ def translate(
             kinds = [wanted for other, wanted in types if other == path]
             problems.append(_wrong_type(kinds, value_at(data, path), places, path))
     return list(dict.fromkeys(problems))
+
+
+def _follows(path: DataPath, entry: Any, found: list[tuple[DataPath, Any]]) -> bool:
+    """Say whether a list is only too short because its items were refused, which is told already."""
+    return entry["type"] == "too_short" and any(len(other) > len(path) and other[: len(path)] == path for other, _ in found)
 
 
 def _suggesting(name: str | int) -> str:
@@ -132,8 +139,16 @@ def _problem(entry: Any, model: type[BaseModel], data: Any, places: Places, path
         choices = [part.strip().strip("'") for part in str(context["expected"]).replace(" or ", ", ").split(",")]
         return Problem("P010", f"{told} is {value}", did_you_mean(str(value_at(data, path)), choices), places.value(path))
     if kind in {"too_short", "too_long", "string_too_short", "string_too_long"}:
-        return Problem("P008", f"{told}: {entry['msg'][0].lower()}{entry['msg'][1:]}", "", places.value(path))
+        bound = f"at least {context['min_length']}" if "min_length" in context else f"at most {context['max_length']}"
+        what = "characters" if kind.startswith("string") else "items"
+        return Problem(
+            "P008", f"{told} has too {'few' if kind.endswith('short') else 'many'} {what}", bound, places.value(path)
+        )
     sentence = str(context.get("error") or entry["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if kind not in {"value_error", "assertion_error"} and kind not in PYDANTICS_OWN:
+        # A type that checks its input by hand, as the list of losses does, writes the whole sentence itself.
+        unknown = sentence.startswith("unknown setting")
+        return Problem("P004" if unknown else "P011", sentence, "", places.key(path) if unknown else places.value(path))
     return Problem("P011", f"{told}: {sentence}" if told else sentence, "", places.value(path))
 
 
