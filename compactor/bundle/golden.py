@@ -1,0 +1,169 @@
+"""The self-test of a bundle, for every language: awkward texts → token ids → outputs, with the tolerance allowed."""
+
+# ruff: noqa: RUF001 - signs that are easily mistaken are what the awkward texts are for
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from compactor.base.environment import machine, versions
+from compactor.bundle.layout import SCHEMA
+
+if TYPE_CHECKING:
+    from compactor.runtime import Model
+
+# Where tokenizers of different languages, and careless re-implementations, disagree.
+AWKWARD = (
+    "",
+    "   ",
+    " \t\n leading and trailing blanks \r\n ",
+    "line one\nline two\ttabbed\r\nline three",
+    "ALL CAPITALS and MiXeD CaSe",
+    "Café naïve façade São Tomé Ångström",
+    "Cafe\u0301 nai\u0308ve: accents as separate signs",
+    "Straße ﬁne ½ ² № Ⅷ full-width ＡＢＣ１２３",
+    "emoji 😀 👩‍👩‍👧‍👦 🇩🇪 👍🏽 done",
+    "今天天气很好，東京タワー 서울 안녕하세요",
+    "مرحبا بالعالم שלום עולם",
+    "Привет мир, γειά σου κόσμε, สวัสดีชาวโลก",
+    "[CLS] the [MASK] token [SEP] is <s> text </s> [PAD] [UNK] <pad>",
+    "1234567890 3.14159 1,000,000 $9.99 50% 2026-01-31 12:30",
+    "e-mail: a.b+c@example.org (see http://example.org/a?b=c#d) -- isn't it?!...",
+    "zero\u200bwidth\u00a0no-break\u00adsoft\ufeffhyphen\u2028separator \u0007bell",
+    "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft" * 2,
+    "a",
+    "the quick brown fox jumps over the lazy dog " * 100,
+)
+ABSOLUTE = {"fp32": 1e-4, "fp16": 2e-2}
+COSINE = 0.98
+DECIDED = 0.1  # by how much the first answer's probability must lead for another machine to have to agree
+
+
+def make_golden(model: Model, texts: Sequence[str], pairs: Sequence[str] | None) -> dict[str, Any]:
+    """Answer the awkward texts and some of the user's own with the model as it is in the bundle, on one thread.
+
+    Args:
+        model: the bundle's, loaded.
+        texts: real texts of the task.
+        pairs: their second sentences; an awkward text is paired with the one after it.
+    """
+    everything = [*AWKWARD, *texts]
+    seconds = None if pairs is None else [*AWKWARD[1:], AWKWARD[0], *pairs]
+    cases = []
+    for number, text in enumerate(everything):
+        pair = None if seconds is None else seconds[number]
+        logits = model.logits(text, pair)[0]
+        case = {"text": text} if pair is None else {"text": text, "pair": pair}
+        cases.append(
+            {
+                **case,
+                "inputs": model.encode(text, pair)[0],
+                model.interface.output: [float(value) for value in logits],
+                "answer": model(text, pair) if pair is not None else model(text),
+                "decided": _lead(logits) >= DECIDED,
+            }
+        )
+    return {
+        "schema": SCHEMA,
+        "how": "one text at a time, without padding",
+        "output": model.interface.output,
+        "tolerance": tolerance(model.interface.precision),
+        "made_on": this_machine(),
+        "cases": cases,
+    }
+
+
+def written(golden: dict[str, Any]) -> str:
+    """Return golden.json: one case a line, so that ids do not fill the file with line ends."""
+    head = json.dumps({name: value for name, value in golden.items() if name != "cases"}, indent=2, ensure_ascii=False)
+    cases = ",\n".join(f"    {json.dumps(case, ensure_ascii=False, allow_nan=False)}" for case in golden["cases"])
+    return f'{head[:-2]},\n  "cases": [\n{cases}\n  ]\n}}\n'
+
+
+def tolerance(precision: str) -> dict[str, Any]:
+    """Say how near an answer must come.
+
+    Integer products are exact, but one rounding of an activation that falls the other way on another processor grows from layer
+    to layer: outputs of int8 graphs are compared by direction there, and on the same machine and runtime bit for bit.
+    """
+    if precision in ABSOLUTE:
+        return {"absolute": ABSOLUTE[precision], "told": f"each output within {ABSOLUTE[precision]:g} of the one here"}
+    return {
+        "cosine": COSINE,
+        "same_machine": "bit for bit",
+        "told": f"cosine of the outputs with those here at least {COSINE}; the same label where `decided` is true; on the same "
+        "machine and runtime bit for bit",
+    }
+
+
+def this_machine() -> dict[str, Any]:
+    """Return what decides which kernels run: processor, instruction sets, runtime."""
+    here = machine()
+    found = versions(("onnxruntime", "onnxruntime-gpu", "tokenizers"))
+    runtime = found.get("onnxruntime") or found.get("onnxruntime-gpu")
+    return {
+        "machine": here["machine"],
+        "cpu_model": here["cpu_model"],
+        "instruction_sets": here["instruction_sets"],
+        "onnxruntime": runtime,
+        "tokenizers": found.get("tokenizers"),
+    }
+
+
+def wrong_ids(model: Model, golden: dict[str, Any]) -> list[str]:
+    """Return the texts whose token ids are not those of the file."""
+    return [_shown(case) for case in golden["cases"] if model.encode(*_texts(case))[0] != case["inputs"]]
+
+
+def wrong_outputs(model: Model, golden: dict[str, Any]) -> list[str]:
+    """Return, in words, each text whose outputs are further from those of the file than its tolerance allows."""
+    allowed, output = golden["tolerance"], golden["output"]
+    exact = "same_machine" in allowed and this_machine() == golden["made_on"]
+    found = []
+    for case in golden["cases"]:
+        expected = np.array(case[output], dtype=np.float32)
+        answer = model.logits(*_texts(case))[0]
+        if answer.shape != expected.shape:
+            found.append(f"{_shown(case)}: {answer.size} outputs instead of {expected.size}")
+        elif exact and not np.array_equal(answer, expected):
+            found.append(f"{_shown(case)}: off by {float(np.abs(answer - expected).max()):.2g} on the machine that built it")
+        elif "absolute" in allowed and not np.allclose(answer, expected, rtol=0, atol=allowed["absolute"]):
+            found.append(f"{_shown(case)}: off by {float(np.abs(answer - expected).max()):.2g}")
+        elif "cosine" in allowed and _cosine(answer, expected) < allowed["cosine"]:
+            found.append(f"{_shown(case)}: cosine {_cosine(answer, expected):.3f}")
+    return found
+
+
+def wrong_answers(model: Model, golden: dict[str, Any]) -> list[str]:
+    """Return the decided texts that are answered with another label."""
+    found = []
+    for case in golden["cases"]:
+        label = model(*_texts(case))["label"]
+        if case["decided"] and label != case["answer"]["label"]:
+            found.append(f"{_shown(case)}: {label} instead of {case['answer']['label']}")
+    return found
+
+
+def _texts(case: dict[str, Any]) -> tuple[str] | tuple[str, str]:
+    return (case["text"], case["pair"]) if "pair" in case else (case["text"],)
+
+
+def _lead(logits: np.ndarray) -> float:
+    """Return by how much the greatest probability leads the second."""
+    weights = np.exp(logits.astype(np.float64) - logits.max())
+    second, first = np.sort(weights / weights.sum())[-2:] if len(logits) > 1 else (0.0, 1.0)
+    return float(first - second)
+
+
+def _cosine(one: np.ndarray, other: np.ndarray) -> float:
+    norm = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(np.dot(one, other)) / norm if norm else float(np.array_equal(one, other))
+
+
+def _shown(case: dict[str, Any]) -> str:
+    text = case["text"]
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")

@@ -1,0 +1,97 @@
+"""Code on the model card that loads the bundle: in Python with and without compactor, with Optimum, in JavaScript."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from compactor.bundle.layout import MODEL_FOLDER, javascript_dtype
+
+COMPACTOR = """\
+With compactor (`pip install compactor`: onnxruntime, tokenizers, numpy):
+
+```python
+import compactor
+
+model = compactor.load(".")  # this folder
+print(model({texts}))  # {{"label": ..., "score": ...}}
+```"""
+
+PLAIN = """\
+With onnxruntime and tokenizers alone:
+
+```python
+import json
+
+import numpy as np
+import onnxruntime
+from tokenizers import Tokenizer
+
+folder = "."  # this folder
+with open(f"{{folder}}/manifest.json", encoding="utf-8") as stream:
+    manifest = json.load(stream)
+tokenizer = Tokenizer.from_file(f"{{folder}}/tokenizer.json")
+tokenizer.enable_truncation(manifest["max_length"])
+session = onnxruntime.InferenceSession(f"{{folder}}/{{manifest['model']}}", providers=manifest["providers"])
+
+encoding = tokenizer.encode({texts})
+made = {{"input_ids": encoding.ids, "attention_mask": encoding.attention_mask, "token_type_ids": encoding.type_ids}}
+feed = {{name: np.array([made[name]], dtype=np.int64) for name in manifest["inputs"]}}
+(logits,) = session.run(["{output}"], feed)
+print(manifest["labels"][int(logits[0].argmax())])
+```"""
+
+OPTIMUM = """\
+With Optimum (`optimum-onnx`):
+
+```python
+from optimum.onnxruntime import ORTModelForSequenceClassification
+from transformers import AutoTokenizer
+
+model = ORTModelForSequenceClassification.from_pretrained(".", subfolder="{subfolder}", file_name="{file}")
+tokenizer = AutoTokenizer.from_pretrained(".")
+```"""
+
+JAVASCRIPT = """\
+With transformers.js, in Node or a browser:
+
+```js
+import {{ env, pipeline }} from "@huggingface/transformers";
+
+env.allowRemoteModels = false;
+env.localModelPath = "..";  // the folder that holds this one
+const classify = await pipeline("text-classification", "{name}", {{ dtype: "{dtype}" }});  // the name of this folder
+console.log(await classify({texts}));
+```"""
+
+JAVASCRIPT_PAIR = """\
+With transformers.js, in Node or a browser:
+
+```js
+import {{ AutoModelForSequenceClassification, AutoTokenizer, env }} from "@huggingface/transformers";
+
+env.allowRemoteModels = false;
+env.localModelPath = "..";  // the folder that holds this one
+const tokenizer = await AutoTokenizer.from_pretrained("{name}");  // the name of this folder
+const model = await AutoModelForSequenceClassification.from_pretrained("{name}", {{ dtype: "{dtype}" }});
+const {{ logits }} = await model(tokenizer("the first sentence", {{ text_pair: "the second sentence", truncation: true }}));
+console.log(logits.tolist());
+```"""
+
+
+def loading(manifest: dict[str, Any]) -> str:
+    """Return the section of the card that shows how to load this bundle.
+
+    Args:
+        manifest: content of manifest.json.
+    """
+    texts = '"the first sentence", "the second sentence"' if manifest["pair"] else '"some text"'
+    values = {
+        "texts": texts,
+        "output": next(iter(manifest["outputs"])),
+        "subfolder": MODEL_FOLDER,
+        "file": manifest["model"].removeprefix(f"{MODEL_FOLDER}/"),
+        "dtype": javascript_dtype(manifest["precision"]),
+        "name": "bundle",
+    }
+    code = [COMPACTOR, PLAIN, OPTIMUM, JAVASCRIPT_PAIR if manifest["pair"] else JAVASCRIPT]
+    return "\n\n".join(["## Load it", *[text.format(**values) for text in code]])

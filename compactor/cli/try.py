@@ -1,0 +1,65 @@
+"""Ask a bundle: print its answer and how long it took."""
+
+# ruff: noqa: N999 - the file's name is the verb
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `compactor try`."""
+    parser.add_argument("bundle", type=Path, help="folder of a bundle, or of an ONNX model with interface.json")
+    parser.add_argument("text", help="the text, or - to read one text a line from standard input")
+    parser.add_argument("--pair", default=None, metavar="TEXT", help="second sentence, for a model that compares two")
+    parser.add_argument("--threads", type=int, default=None, metavar="N", help="threads (default: what the bundle recommends)")
+    parser.add_argument(
+        "--provider", default=None, metavar="NAME", help="onnxruntime execution provider (default: the bundle's)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object a text")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one line a text; with `-` and a model that compares two, a line holds both, parted by a tab."""
+    import json
+    import time
+
+    from compactor import runtime
+    from compactor.base.errors import CompactorError
+
+    begun = time.perf_counter()
+    providers = [arguments.provider] if arguments.provider else None
+    model = runtime.load(arguments.bundle, threads=arguments.threads, providers=providers)
+    load_ms = 1e3 * (time.perf_counter() - begun)
+    warm = False
+    for text, pair in _texts(arguments, model.interface.pair):
+        try:
+            if not warm:  # the first answer of a session takes longer than all that follow
+                model(text, pair)
+                warm = True
+            begun = time.perf_counter()
+            answer = model(text, pair)
+        except ValueError as error:
+            raise CompactorError("T207", str(error), "see compactor try --help") from error
+        milliseconds = 1e3 * (time.perf_counter() - begun)
+        if arguments.json:
+            told = {"text": text} if pair is None else {"text": text, "pair": pair}
+            print(
+                json.dumps({**told, **answer, "ms": round(milliseconds, 3), "load_ms": round(load_ms, 1)}, ensure_ascii=False)
+            )
+        else:
+            print(f"{answer['label']}  {answer['score']:.3f}  ({milliseconds:.2f} ms)", flush=True)
+    return 0
+
+
+def _texts(arguments: argparse.Namespace, pair: bool) -> Iterator[tuple[str, str | None]]:
+    import sys
+
+    if arguments.text != "-":
+        yield arguments.text, arguments.pair
+        return
+    for line in sys.stdin:
+        text, tab, second = line.rstrip("\n").partition("\t") if pair else (line.rstrip("\n"), "", "")
+        yield text, second if tab else arguments.pair

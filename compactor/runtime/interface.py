@@ -1,0 +1,135 @@
+"""What a folder says of its model: a bundle's manifest.json, or the interface.json of a plain ONNX folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compactor.base.errors import CompactorError, MissingError
+
+SCHEMA = 1
+MANIFEST, INTERFACE = "manifest.json", "interface.json"
+NEEDED = ("task", "inputs", "outputs", "max_length", "pad_id", "pair", "precision")
+# Names that the exporters give to what the tokenizer makes.
+FEEDS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+@dataclass(frozen=True)
+class Interface:
+    """How to feed the model of one folder, and how to read its answers.
+
+    Attributes:
+        folder: as it was given.
+        model: the ONNX file.
+        task: the transformers task name.
+        inputs: names of the graph's inputs, int64 (batch, sequence).
+        output: name of the output that is read, float32 (batch, labels).
+        labels: label names in id order.
+        max_length: most tokens of a text, special ones included; longer texts are cut.
+        pad_id: token that fills the shorter texts of a batch.
+        pair: every text has a second one.
+        precision: `fp32`, `fp16`, `int8` ...
+        threads: threads recommended for one session.
+        spinning: idle threads may spin; only for a machine that does nothing else.
+        providers: execution providers that the model was made for.
+        oldest_onnxruntime: the first version that can load the graph; empty when not stated.
+        depends_on_padding: answers differ with padding, as with dynamic int8.
+    """
+
+    folder: Path
+    model: Path
+    task: str
+    inputs: tuple[str, ...]
+    output: str
+    labels: tuple[str, ...]
+    max_length: int
+    pad_id: int
+    pair: bool
+    precision: str
+    threads: int
+    spinning: bool
+    providers: tuple[str, ...]
+    oldest_onnxruntime: str
+    depends_on_padding: bool
+
+
+def read_interface(folder: Path) -> Interface:
+    """Read the description of a folder.
+
+    Raises:
+        MissingError: T201 the folder or one of its files is not there.
+        CompactorError: T202 the description cannot be understood.
+    """
+    told = _description(folder)
+    try:
+        return _interface(folder, told)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CompactorError(
+            "T202", f"the description in {folder} cannot be understood ({error})", "build the bundle again"
+        ) from error
+
+
+def read_json_file(path: Path) -> Any:
+    """Read a JSON file of the folder.
+
+    Raises:
+        MissingError: T201 it is not there.
+        CompactorError: T202 it is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise MissingError("T201", f"{path.parent} has no {path.name}", "give the whole folder, as it was built") from error
+    except (OSError, ValueError) as error:
+        raise CompactorError(
+            "T202", f"{path} cannot be read ({error})", "copy the folder again from where it was built"
+        ) from error
+
+
+def _description(folder: Path) -> dict[str, Any]:
+    if not folder.is_dir():
+        raise MissingError("T201", f"there is no folder {folder}", "give the folder of a bundle, the one with manifest.json")
+    name = next((name for name in (MANIFEST, INTERFACE) if (folder / name).is_file()), None)
+    if name is None:
+        raise MissingError("T201", f"{folder} has neither {MANIFEST} nor {INTERFACE}", "give the folder of a bundle")
+    told = read_json_file(folder / name)
+    if not isinstance(told, dict) or any(needed not in told for needed in NEEDED):
+        raise CompactorError("T202", f"{folder / name} does not describe a model", "build the bundle again")
+    if told.get("schema") != SCHEMA:
+        raise CompactorError(
+            "T202", f"{folder / name} has schema {told.get('schema')}, this compactor reads {SCHEMA}", "upgrade compactor"
+        )
+    return told
+
+
+def _interface(folder: Path, told: dict[str, Any]) -> Interface:
+    inputs = tuple(told["inputs"])
+    strange = [name for name in inputs if name not in FEEDS]
+    if strange:
+        raise ValueError(f"input {', '.join(strange)} is not one of {', '.join(FEEDS)}")
+    model = folder / told.get("model", "model.onnx")
+    for path in (model, folder / "tokenizer.json"):
+        if not path.is_file():
+            sentence = f"{folder} has no {path.relative_to(folder).as_posix()}"
+            raise MissingError("T201", sentence, "give the whole folder, as it was built")
+    labels = told.get("labels") or read_json_file(folder / "labels.json")
+    session = told.get("session", {})
+    return Interface(
+        folder=folder,
+        model=model,
+        task=str(told["task"]),
+        inputs=inputs,
+        output=next(iter(told["outputs"])),
+        labels=tuple(str(label) for label in labels),
+        max_length=int(told["max_length"]),
+        pad_id=int(told["pad_id"]),
+        pair=bool(told["pair"]),
+        precision=str(told["precision"]),
+        threads=int(session.get("intra_op_num_threads", 1)),
+        spinning=bool(session.get("allow_spinning", False)),
+        providers=tuple(told.get("providers") or ("CPUExecutionProvider",)),
+        oldest_onnxruntime=str(told.get("oldest_onnxruntime", "")),
+        depends_on_padding=bool(told.get("padding", {}).get("answers_depend_on_padding", False)),
+    )
