@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +210,8 @@ def _sysctl(name: str) -> str:
 
 def _output(command: list[str]) -> str | None:
     """Return what a command prints, without blanks around it; None when it fails or is not installed."""
+    import subprocess
+
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -1,12 +1,13 @@
-"""What a task is. A task file is light: numpy only, the model class is a name."""
+"""What a task is. A task file is light: numpy only, imported where figures are computed; the model class is a name."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)

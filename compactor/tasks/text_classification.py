@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from compactor.tasks._contract import Quality, Task
-from compactor.tasks.metrics import accuracy, accuracy_interval, confusion_counts, macro_f1, matthews
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class TextClassification(Task):
@@ -40,6 +40,10 @@ class TextClassification(Task):
         Raises:
             ValueError: the shapes do not fit, there are no rows, or a logit is not a number.
         """
+        import numpy as np
+
+        from compactor.tasks.metrics import accuracy, accuracy_interval, confusion_counts, macro_f1, matthews
+
         if logits.ndim != 2 or len(logits) != len(labels) or not len(labels):
             raise ValueError(f"{len(labels)} labels for logits of shape {logits.shape}")
         if np.isnan(logits).any():
@@ -59,6 +63,8 @@ class TextClassification(Task):
 
     def answer(self, logits: np.ndarray, labels: tuple[str, ...]) -> list[dict[str, Any]]:
         """Return the best label of each row with its softmax probability."""
+        import numpy as np
+
         shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
         exponentials = np.exp(shifted)
         scores = exponentials / exponentials.sum(axis=1, keepdims=True)
