@@ -1,1 +1,1 @@
-"""Make a model physically smaller: layers, widths, vocabulary, with a least-squares refit."""
+"""Takes layers, neurons, heads and vocabulary pieces out of an encoder, physically, and refits what is left. Knows nothing of training."""

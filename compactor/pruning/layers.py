@@ -29,7 +29,9 @@ def layers_to_keep(total: int, keep: int | Sequence[int]) -> list[int]:
     wrong = [number for number in keep if not 0 <= number < total]
     if wrong or len(set(keep)) != len(keep) or not keep:
         raise StageError(
-            "K201", f"prune.layers is {list(keep)}, but the model has {total} layers", f"name some of 0 to {total - 1}, each once"
+            "K201",
+            f"prune.layers is {list(keep)}, but the model has {total} layers",
+            f"name some of 0 to {total - 1}, each once",
         )
     return sorted(keep)
 

@@ -58,7 +58,7 @@ def wanda(consumer: nn.Linear, moments: Moments) -> torch.Tensor:
     adds to the output.
     """
     rms = (moments.squares / moments.tokens).sqrt()
-    return consumer.weight.detach().double().norm(dim=0) * rms
+    return consumer.weight.detach().double().square().sum(0).sqrt() * rms
 
 
 def magnitude(producers: tuple[nn.Linear, ...], consumer: nn.Linear) -> torch.Tensor:

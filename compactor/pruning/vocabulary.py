@@ -1,12 +1,12 @@
 """A smaller vocabulary: keep the pieces that the train texts use, drop the embedding rows of the others.
 
 `prune_vocabulary` does it all for a model and a tokenizer folder; the pieces below it can be used one by one:
-`count_pieces` → `choose_pieces` → `cut_embeddings` + `wordpiece.write_smaller_tokenizer`, and `compare_tokenizers` for what it cost.
+`count_pieces` → `choose_pieces` → `cut_embeddings` + `wordpiece.write_smaller_tokenizer`, and `compare_encodings` for what it cost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,10 +17,10 @@ from compactor.base.errors import StageError
 from compactor.pruning.wordpiece import WordPieceFile, write_smaller_tokenizer
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
     from torch import nn
 
 Characters = Literal["all", "used"]
+Batch = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,13 @@ class Choice:
 
     Attributes:
         kept: int64 (pieces,), old ids in ascending order; the new id of `kept[i]` is `i`.
-        used: number of different pieces in the train texts.
+        size_before: pieces there were.
+        used: number of different pieces in the train texts, special ones not counted.
         used_dropped: how many of those had to go all the same, the rarest first.
     """
 
     kept: np.ndarray
+    size_before: int
     used: int
     used_dropped: int
 
@@ -42,52 +44,42 @@ def prune_vocabulary(
     model: nn.Module,
     tokenizer_folder: Path,
     folder: Path,
-    texts: Iterable[Sequence[str]],
+    batches: Iterable[Batch],
     keep: int | None = None,
     characters: Characters = "all",
-) -> dict[str, Any]:
-    """Cut a model's embedding and its tokenizer to the pieces that the texts use.
+) -> Choice:
+    """Cut a model's embedding and its tokenizer to the pieces that the train texts use.
 
     Args:
         model: a transformers model; its word embedding and config are changed in place.
         tokenizer_folder: tokenizer files of the model.
         folder: where the smaller tokenizer's files are written; another folder than `tokenizer_folder`.
-        texts: batches of train texts.
+        batches: the train texts, encoded by that tokenizer.
         keep: number of pieces to keep, or None for those that `choose_pieces` must keep.
         characters: see `choose_pieces`.
 
     Returns:
-        `pieces_before`, `pieces_after`, `pieces_used`, `used_pieces_dropped`.
+        Which pieces stayed.
 
     Raises:
         StageError: K301 to K308 when the tokenizer or the number does not allow it.
     """
-    from compactor.models.tokenizer import load_tokenizer
-
     file = WordPieceFile(tokenizer_folder)
-    choice = choose_pieces(file, count_pieces(load_tokenizer(tokenizer_folder), texts, file.size), keep, characters)
+    choice = choose_pieces(file, count_pieces(batches, file.size), keep, characters)
     cut_embeddings(model, choice.kept)
     write_smaller_tokenizer(tokenizer_folder, folder, choice.kept)
-    return {
-        "pieces_before": file.size,
-        "pieces_after": len(choice.kept),
-        "pieces_used": choice.used,
-        "used_pieces_dropped": choice.used_dropped,
-    }
+    return choice
 
 
-def count_pieces(tokenizer: Tokenizer, texts: Iterable[Sequence[str]], size: int) -> np.ndarray:
-    """Return how often each piece occurs in batches of texts, int64 (size,); special tokens are not counted."""
+def count_pieces(batches: Iterable[Batch], size: int) -> np.ndarray:
+    """Return how often each piece occurs in encoded batches (`input_ids`, `attention_mask`), int64 (size,)."""
     counts = np.zeros(size, dtype=np.int64)
-    for batch in texts:
-        for encoding in tokenizer.encode_batch_fast(list(batch), add_special_tokens=False):
-            np.add.at(counts, encoding.ids, 1)
+    for batch in batches:
+        counts += np.bincount(batch["input_ids"][batch["attention_mask"].astype(bool)], minlength=size)
     return counts
 
 
-def choose_pieces(
-    file: WordPieceFile, counts: np.ndarray, keep: int | None = None, characters: Characters = "all"
-) -> Choice:
+def choose_pieces(file: WordPieceFile, counts: np.ndarray, keep: int | None = None, characters: Characters = "all") -> Choice:
     """Choose the pieces to keep, in this order of right: special tokens, single characters, used pieces, then the lowest ids.
 
     The list of a trained WordPiece is ordered by frequency in the text that it was made of, so the lowest ids are the most
@@ -118,9 +110,10 @@ def choose_pieces(
             f"vocabulary.keep is {keep}, but special tokens and single characters alone are {len(must)} pieces",
             f"keep at least {len(must)}{hint}",
         )
-    others = np.setdiff1d(np.arange(file.size), np.concatenate([must, used, file.unused]))
+    others = np.setdiff1d(list(file.pieces.values()), np.concatenate([must, used, file.unused]))
     kept = np.concatenate([must, np.concatenate([used, others])[:room]])
-    return Choice(np.sort(kept).astype(np.int64), int((counts > 0).sum()), max(0, len(used) - room))
+    all_used = len(np.setdiff1d(np.flatnonzero(counts), file.special))
+    return Choice(np.sort(kept).astype(np.int64), file.size, all_used, max(0, len(used) - room))
 
 
 def cut_embeddings(model: nn.Module, kept: np.ndarray) -> None:
@@ -141,14 +134,18 @@ def cut_embeddings(model: nn.Module, kept: np.ndarray) -> None:
     if getattr(model, "get_output_embeddings", lambda: None)() is not None:
         raise StageError("K306", "the model predicts pieces, so its vocabulary cannot be cut", "prune the classifier instead")
     if kept[-1] >= embedding.num_embeddings:
-        raise StageError("K308", f"the tokenizer has more pieces than the model's {embedding.num_embeddings} rows", "check both")
+        raise StageError(
+            "K308", f"the tokenizer has more pieces than the model's {embedding.num_embeddings} rows", "check both"
+        )
     new_ids = {int(old): new for new, old in enumerate(kept)}
     padding = embedding.padding_idx if embedding.padding_idx is None else new_ids.get(embedding.padding_idx)
     for module in model.modules():
         # RoBERTa counts its positions from the padding id on.
         owner = getattr(module, "position_embeddings", None)
         if isinstance(owner, nn.Embedding) and owner.padding_idx is not None and owner.padding_idx != padding:
-            raise StageError("K307", "this model counts positions from the padding id, which would move", "leave `vocabulary` out")
+            raise StageError(
+                "K307", "this model counts positions from the padding id, which would move", "leave `vocabulary` out"
+            )
     smaller = nn.Embedding(len(kept), embedding.embedding_dim, padding)
     with torch.no_grad():
         smaller.weight = nn.Parameter(embedding.weight[torch.from_numpy(kept)].clone())
@@ -156,48 +153,57 @@ def cut_embeddings(model: nn.Module, kept: np.ndarray) -> None:
     _renumber_config(model.config, new_ids, len(kept))
 
 
-def compare_tokenizers(before: Tokenizer, after: Tokenizer, texts: Iterable[Sequence[str]], unknown: str) -> dict[str, float]:
-    """Say what a smaller vocabulary costs on texts that did not choose it.
+def compare_encodings(
+    before: Iterable[Batch], after: Iterable[Batch], kept: np.ndarray, unknown_before: int, unknown_after: int
+) -> dict[str, float]:
+    """Say what a smaller vocabulary costs on texts that did not choose it, such as the validation split.
 
     Args:
-        before: the tokenizer as it was.
-        after: the smaller one.
-        texts: batches of texts, such as the validation split.
-        unknown: the token for what cannot be spelt, `[UNK]`.
+        before: batches of the texts, encoded by the tokenizer as it was.
+        after: the same texts, encoded by the smaller one, in the same batches.
+        kept: int64 (pieces,), old ids of the pieces that stayed.
+        unknown_before: id of the unknown piece in the one.
+        unknown_after: and in the other.
 
     Returns:
         `texts_changed`: share of texts that are cut into other pieces now; `unknown_before` and `unknown_after`: share of pieces that
-        are unknown; `length_ratio`: pieces now divided by pieces before. All without special tokens.
+        are unknown; `length_ratio`: pieces now divided by pieces before, special ones included.
     """
-    texts_seen = changed = 0
-    pieces, unknown_count = [0, 0], [0, 0]
-    for batch in texts:
-        pairs = zip(*(t.encode_batch_fast(list(batch), add_special_tokens=False) for t in (before, after)), strict=True)
-        for pair in pairs:
-            tokens = [encoding.tokens for encoding in pair]
-            texts_seen += 1
-            changed += tokens[0] != tokens[1]
-            for which in (0, 1):
-                pieces[which] += len(tokens[which])
-                unknown_count[which] += tokens[which].count(unknown)
+    texts = changed = 0
+    pieces, unknown = [0, 0], [0, 0]
+    for old, new in zip(before, after, strict=True):
+        rows = zip(_rows(old), _rows(new), strict=True)
+        for old_ids, new_ids in rows:
+            texts += 1
+            changed += not np.array_equal(old_ids, kept[new_ids])
+            for which, (ids, unknown_id) in enumerate(((old_ids, unknown_before), (new_ids, unknown_after))):
+                pieces[which] += len(ids)
+                unknown[which] += int((ids == unknown_id).sum())
     return {
-        "texts_changed": changed / max(1, texts_seen),
-        "unknown_before": unknown_count[0] / max(1, pieces[0]),
-        "unknown_after": unknown_count[1] / max(1, pieces[1]),
+        "texts_changed": changed / max(1, texts),
+        "unknown_before": unknown[0] / max(1, pieces[0]),
+        "unknown_after": unknown[1] / max(1, pieces[1]),
         "length_ratio": pieces[1] / max(1, pieces[0]),
     }
+
+
+def _rows(batch: Batch) -> list[np.ndarray]:
+    """Return the ids of each row without padding."""
+    lengths = batch["attention_mask"].sum(axis=1)
+    return [ids[:length] for ids, length in zip(batch["input_ids"], lengths, strict=True)]
 
 
 def _characters(file: WordPieceFile, counts: np.ndarray, characters: Characters) -> np.ndarray:
     """Return the ids of the characters that must stay, int64, ascending."""
     if characters == "all":
         return file.characters
-    prefix = file.content["model"].get("continuing_subword_prefix") or "##"
-    names = {id: piece for piece, id in file.pieces.items()}
+    names = {number: piece for piece, number in file.pieces.items()}
     special = set(file.special.tolist())
-    spelt = {c for id in np.flatnonzero(counts) if id not in special for c in names[int(id)].removeprefix(prefix)}
-    places = (file.pieces.get(piece) for character in sorted(spelt) for piece in (character, prefix + character))
-    return np.array(sorted(id for id in places if id is not None), dtype=np.int64)
+    spelt = {
+        c for number in np.flatnonzero(counts) if number not in special for c in names[int(number)].removeprefix(file.prefix)
+    }
+    places = (file.pieces.get(piece) for character in sorted(spelt) for piece in (character, file.prefix + character))
+    return np.array(sorted(number for number in places if number is not None), dtype=np.int64)
 
 
 def _renumber_config(config: Any, new_ids: dict[int, int], size: int) -> None:

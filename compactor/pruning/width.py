@@ -83,7 +83,9 @@ def target_counts(now: Sequence[int], wanted: Wanted, round_to: int, name: str) 
         if not 1 <= count <= most:
             raise StageError("K211", f"prune.{name} keeps {count} in layer {number}, which has {most}", f"keep 1 to {most}")
     if counts == list(now):
-        raise StageError("K213", f"prune.{name} is {wanted}, which removes nothing from {most_common(now)}", "give a smaller number")
+        raise StageError(
+            "K213", f"prune.{name} is {wanted}, which removes nothing from {most_common(now)}", "give a smaller number"
+        )
     return counts
 
 
@@ -132,7 +134,9 @@ def cut(graph: DependencyGraph, where: Units, kept: np.ndarray) -> None:
     group = graph.get_pruning_group(where.producers[0], torch_pruning.prune_linear_out_channels, gone)
     touched = {item.dep.target.module for item in group if isinstance(item.dep.target.module, nn.Linear)}
     if touched != {*where.producers, where.consumer} or not graph.check_pruning_group(group):
-        raise StageError("K214", f"the {where.part} of this model cannot be cut alone", "leave this setting out for this family")
+        raise StageError(
+            "K214", f"the {where.part} of this model cannot be cut alone", "leave this setting out for this family"
+        )
     group.prune()
     if where.part == "heads":
         set_heads(where.layer, len(kept))

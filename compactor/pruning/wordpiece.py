@@ -10,24 +10,24 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from compactor.base.atomic import read_json, write_json, write_text
-from compactor.base.errors import StageError, disk_error
+from compactor.base.atomic import read_json
+from compactor.base.errors import StageError
+from compactor.models.tokenizer import max_length, pad_id, write_tokenizer
 
 UNUSED = re.compile(r"^\[unused\d+\]$")  # the spare places of BERT's list
-TOKENIZER_FILES = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+SETTINGS_FILES = ("tokenizer_config.json", "special_tokens_map.json")
 
 
 class WordPieceFile:
     """The content of a `tokenizer.json` whose model is WordPiece.
 
     Attributes:
-        content: the parsed file.
+        content: the parsed file; `settings` that of tokenizer_config.json.
         pieces: piece → id, those of the model and those added to it.
         size: number of ids, one more than the largest.
     """
@@ -38,6 +38,8 @@ class WordPieceFile:
             raise StageError("K301", f"there is no {path}", "a smaller vocabulary needs a fast tokenizer's tokenizer.json")
         self.folder = folder
         self.content: dict[str, Any] = read_json(path)
+        settings = folder / SETTINGS_FILES[0]
+        self.settings: dict[str, Any] = read_json(settings) if settings.is_file() else {}
         kind = self.content["model"].get("type") or "WordPiece"
         if kind != "WordPiece":
             raise StageError(
@@ -50,26 +52,38 @@ class WordPieceFile:
         self.size = max(self.pieces.values()) + 1
 
     @property
+    def unknown(self) -> int:
+        """Id of the piece that stands for what cannot be spelt."""
+        return self.pieces[self.content["model"].get("unk_token") or "[UNK]"]
+
+    @property
+    def prefix(self) -> str:
+        """What marks a piece that stands inside a word."""
+        return str(self.content["model"].get("continuing_subword_prefix") or "##")
+
+    @property
     def special(self) -> np.ndarray:
         """Ids of all special and added tokens, ascending, int64: they always stay."""
         names = {entry["content"] for entry in self.content.get("added_tokens") or []}
         names.add(self.content["model"].get("unk_token") or "[UNK]")
-        for name in TOKENIZER_FILES[:2]:
+        for name in SETTINGS_FILES:
             if (self.folder / name).is_file():
                 names |= _token_names(read_json(self.folder / name))
-        return np.array(sorted(self.pieces[name] for name in names if name in self.pieces), dtype=np.int64)
+        ids = {self.pieces[name] for name in names if name in self.pieces} | {pad_id(self.folder)}
+        return np.array(sorted(ids), dtype=np.int64)
 
     @property
     def characters(self) -> np.ndarray:
         """Ids of the pieces that are one character, at a word's start or inside it, ascending, int64."""
-        prefix = self.content["model"].get("continuing_subword_prefix") or "##"
-        single = (id for piece, id in self.pieces.items() if len(piece) == 1 or len(piece.removeprefix(prefix)) == 1)
+        single = (
+            number for piece, number in self.pieces.items() if len(piece) == 1 or len(piece.removeprefix(self.prefix)) == 1
+        )
         return np.array(sorted(single), dtype=np.int64)
 
     @property
     def unused(self) -> np.ndarray:
         """Ids of spare places such as `[unused7]`, ascending, int64."""
-        return np.array(sorted(id for piece, id in self.pieces.items() if UNUSED.match(piece)), dtype=np.int64)
+        return np.array(sorted(number for piece, number in self.pieces.items() if UNUSED.match(piece)), dtype=np.int64)
 
 
 def write_smaller_tokenizer(source: Path, folder: Path, kept: np.ndarray) -> None:
@@ -77,43 +91,28 @@ def write_smaller_tokenizer(source: Path, folder: Path, kept: np.ndarray) -> Non
 
     Args:
         source: folder with a WordPiece tokenizer.json.
-        folder: where tokenizer.json, vocab.txt, tokenizer_config.json (and special_tokens_map.json) are written.
+        folder: where tokenizer.json, tokenizer_config.json and vocab.txt are written; another folder than `source`.
         kept: int64 (pieces,), old ids in ascending order; the new id of `kept[i]` is `i`.
 
     Raises:
         StageError: K301 to K303 for a tokenizer that cannot be cut, R101 when the disk is full.
     """
+    from tokenizers import Tokenizer
+
     file = WordPieceFile(source)
     new_ids = {int(old): new for new, old in enumerate(kept)}
     content = json.loads(json.dumps(file.content))
-    content["padding"] = content["truncation"] = None
     model = content["model"]
-    model["vocab"] = {piece: new_ids[id] for piece, id in _by_id(model["vocab"]) if id in new_ids}
+    model["vocab"] = {piece: new_ids[old] for piece, old in _by_id(model["vocab"]) if old in new_ids}
     for entry in content.get("added_tokens") or []:
         entry["id"] = new_ids[entry["id"]]
     content["post_processor"] = _renumbered(content.get("post_processor"), new_ids)
-    write_json(folder / "tokenizer.json", content)
-    write_text(folder / "vocab.txt", "".join(f"{piece}\n" for piece, _ in _by_id(model["vocab"])))
-    _write_companions(source, folder, file.pieces, new_ids)
-
-
-def _write_companions(source: Path, folder: Path, pieces: dict[str, int], new_ids: dict[int, int]) -> None:
-    """Carry the other tokenizer files over; `added_tokens_decoder` and added_tokens.json name ids."""
-    for name in TOKENIZER_FILES:
-        path = source / name
-        if not path.is_file():
-            continue
-        value = read_json(path)
-        if name == "added_tokens.json":
-            write_json(folder / name, {token: new_ids[pieces[token]] for token in value})
-        elif isinstance(value.get("added_tokens_decoder"), dict):
-            decoder = {str(new_ids[int(id)]): entry for id, entry in value["added_tokens_decoder"].items()}
-            write_json(folder / name, value | {"added_tokens_decoder": decoder})
-        else:
-            try:
-                shutil.copyfile(path, folder / name)
-            except OSError as error:
-                raise disk_error(error, folder / name) from error
+    smaller = Tokenizer.from_str(json.dumps(content))
+    settings = dict(file.settings)
+    if isinstance(settings.get("added_tokens_decoder"), dict):
+        decoder = settings["added_tokens_decoder"]
+        settings["added_tokens_decoder"] = {str(new_ids[int(old)]): entry for old, entry in decoder.items()}
+    write_tokenizer(smaller, folder, settings=settings, length=max_length(source), pad=new_ids[pad_id(source)])
 
 
 def _renumbered(processor: dict[str, Any] | None, new_ids: dict[int, int]) -> dict[str, Any] | None:
@@ -126,7 +125,7 @@ def _renumbered(processor: dict[str, Any] | None, new_ids: dict[int, int]) -> di
     if kind == "TemplateProcessing":
         special = processor["special_tokens"]
         return processor | {
-            "special_tokens": {name: entry | {"ids": [new_ids[id] for id in entry["ids"]]} for name, entry in special.items()}
+            "special_tokens": {name: entry | {"ids": [new_ids[old] for old in entry["ids"]]} for name, entry in special.items()}
         }
     if kind in {"BertProcessing", "RobertaProcessing"}:
         return processor | {place: [processor[place][0], new_ids[processor[place][1]]] for place in ("sep", "cls")}
