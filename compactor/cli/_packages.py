@@ -31,6 +31,9 @@ def package_lines(installed: dict[str, str], requirements: list[str] | None = No
     """
     groups = by_extra(declared() if requirements is None else requirements)
     installed = {_normal(name): version for name, version in installed.items()}
+    both = {"onnxruntime", "onnxruntime-gpu"} <= set(installed)
+    if "onnxruntime-gpu" in installed:
+        installed.setdefault("onnxruntime", installed["onnxruntime-gpu"])  # the same module, built for CUDA
     lines = []
     for extra in sorted(groups, key=lambda extra: (NEEDED.index(extra) if extra in NEEDED else len(NEEDED), extra)):
         if extra in SKIPPED:
@@ -41,7 +44,8 @@ def package_lines(installed: dict[str, str], requirements: list[str] | None = No
             lines.append(Line("note", extra, f"not installed ({what})", f'pip install "compactor[{extra}]"'))
             continue
         lines += [_line(name, allowed, installed.get(name), extra) for name, allowed in groups[extra].items()]
-    if "onnxruntime" in installed and "onnxruntime-gpu" in installed:
+    if both:
+        lines = [line for line in lines if line.about != "onnxruntime"]
         remedy = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu"
         lines.append(
             Line(
@@ -88,8 +92,6 @@ def in_range(version: str, allowed: str) -> bool:
 
 def _line(name: str, allowed: str, version: str | None, extra: str) -> Line:
     install = f'pip install "compactor[{extra}]"' if extra else "pip install compactor"
-    if version is None and name == "onnxruntime":
-        return Line("error", name, f"not installed, needs {allowed} (onnxruntime-gpu serves too)", install)
     if version is None:
         return Line("error" if extra in NEEDED else "note", name, f"not installed, needs {allowed}", install)
     if not in_range(version, allowed):

@@ -1,0 +1,113 @@
+"""`compactor bench` on models that compactor did not make."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compactor.cli.main import main
+
+onnx = pytest.importorskip("onnx")
+
+
+def make_model(path: Path, layers: int, width: int = 128) -> Path:
+    from onnx import TensorProto, helper, numpy_helper
+
+    table = np.zeros((2, width), dtype=np.float32)
+    weights = [numpy_helper.from_array(table, "table"), numpy_helper.from_array(np.eye(width, dtype=np.float32), "weight")]
+    nodes = [helper.make_node("Gather", ["table", "input_ids"], ["x0"])]
+    for layer in range(layers):
+        nodes.append(helper.make_node("MatMul", [f"x{layer}", "weight"], [f"m{layer}"]))
+        nodes.append(helper.make_node("Tanh", [f"m{layer}"], [f"x{layer + 1}"]))
+    given = [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["batch", "sequence"])]
+    gives = [helper.make_tensor_value_info(f"x{layers}", TensorProto.FLOAT, ["batch", "sequence", width])]
+    graph = helper.make_graph(nodes, "chain", given, gives, weights)
+    path.parent.mkdir(exist_ok=True)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> list[str]:
+    return [str(make_model(tmp_path / "slow" / "model.onnx", 60)), str(make_model(tmp_path / "fast" / "model.onnx", 3))]
+
+
+def test_two_models_are_compared(models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    raw = tmp_path / "out" / "raw"
+    assert main(["bench", *models, "--quick", "--seconds", "1", "--json", "--raw", str(raw)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert list(result["models"]) == ["slow/model.onnx", "fast/model.onnx"]
+    assert result["evidence"] == "measured"
+    slow, fast = (result["models"][name] for name in result["models"])
+    assert slow["latency_ms"][0]["times_faster_than_first"] is None
+    faster = fast["latency_ms"][0]["times_faster_than_first"]
+    assert 1 < faster["ci95"][0] <= faster["ratio"] <= faster["ci95"][1]
+    assert fast["size_bytes"] == Path(models[1]).stat().st_size
+    assert (raw.parent / fast["latency_ms"][0]["raw"]).is_file()
+
+
+def test_the_table_is_plain_text(models: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", *models, "--quick", "--seconds", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert "p50 ms" in shown
+    assert "times faster than slow/model.onnx" in shown
+    assert "self-test" in shown
+    assert "\x1b" not in shown
+
+
+def test_a_board_without_the_toolchain_can_measure(models: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(['pydantic', 'rich', 'ruamel', 'onnx', 'torch', 'pyarrow']));"
+        "from compactor.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "bench", models[1], "--quick", "--seconds", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HOME": str(tmp_path)}, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "p50 ms" in done.stdout
+
+
+def test_texts_of_real_length_need_a_tokenizer(models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+
+    texts = tmp_path / "texts.txt"
+    texts.write_text("a b\na a a b\nb\n", encoding="utf-8")
+    assert main(["bench", models[1], "--texts", str(texts)]) == 4
+    assert "tokenizer.json" in capsys.readouterr().err
+    tokenizer = Tokenizer(WordLevel({"a": 0, "b": 1}, unk_token="a"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.enable_padding(length=128)  # must not be heeded
+    tokenizer.save(str(Path(models[1]).parent / "tokenizer.json"))
+    raw = tmp_path / "out" / "raw"
+    assert main(["bench", models[1], "--texts", str(texts), "--quick", "--seconds", "1", "--json", "--raw", str(raw)]) == 0
+    rows = next(iter(json.loads(capsys.readouterr().out)["models"].values()))["latency_ms"]
+    assert [row["length"] for row in rows] == ["data", 128]
+    assert rows[0]["p50"] < rows[1]["p50"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "word"),
+    [
+        (["absent.onnx"], 1, "absent.onnx"),
+        (["MODEL", "--shape", "x=1,b"], 2, "--shape"),
+        (["MODEL", "--target", "server-gpu"], 4, "CUDAExecutionProvider"),
+    ],
+)
+def test_bad_input_is_one_line(
+    arguments: list[str], status: int, word: str, models: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    import onnxruntime
+
+    if word in onnxruntime.get_available_providers():
+        pytest.skip("this machine has the provider")
+    assert main(["bench", *(models[1] if each == "MODEL" else each for each in arguments)]) == status
+    shown = capsys.readouterr().err.strip()
+    assert word in shown
+    assert "Traceback" not in shown
