@@ -49,7 +49,9 @@ class LossTerm(Settings):
         if isinstance(value, str):
             value = {value: {}}
         if not (isinstance(value, dict) and len(value) == 1):
-            raise PydanticCustomError("loss_shape", "a loss is a name with options, such as hinton: {{temperature: 2, weight: 0.9}}")
+            raise PydanticCustomError(
+                "loss_shape", "a loss is a name with options, such as hinton: {temperature: 2, weight: 0.9}"
+            )
         ((name, options),) = value.items()
         near = tuple((info.context or {}).get("near", ())) or (Path(),)
         return _term(name, {} if options is None else options, near)
@@ -62,7 +64,12 @@ class LossTerm(Settings):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, _core: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [{"enum": LOSSES.names()}, {"type": "object", "minProperties": 1, "maxProperties": 1, "properties": _schemas()}]}
+        return {
+            "anyOf": [
+                {"enum": LOSSES.names()},
+                {"type": "object", "minProperties": 1, "maxProperties": 1, "properties": _schemas(handler)},
+            ]
+        }
 
     def key(self) -> dict[str, Any]:
         """Return what enters the cache key: name, weight, options, and the hash of a user's own file."""
@@ -152,10 +159,11 @@ def _did_you_mean(name: str, known: list[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"one of {', '.join(known)}"
 
 
-def _schemas() -> dict[str, Any]:
+def _schemas(handler: GetJsonSchemaHandler) -> dict[str, Any]:
+    """Return the JSON schema of each loss's options with its weight; shared parts go where the whole schema keeps them."""
     schemas = {}
-    weight = TypeAdapter(Weight).json_schema()
+    weight = handler(TypeAdapter(Weight).core_schema)
     for name in LOSSES.names():
-        schema = LOSSES.load(name).model_json_schema()
+        schema = handler.resolve_ref_schema(handler(LOSSES.load(name).__pydantic_core_schema__))
         schemas[name] = {**schema, "properties": {**schema.get("properties", {}), "weight": weight}}
     return schemas
