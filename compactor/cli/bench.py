@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="shape of an input whose size cannot be guessed",
     )
     parser.add_argument("--quick", action="store_true", help="fewer cells and fewer runs")
-    parser.add_argument("--seconds", type=float, metavar="S", help="time to spend on timed runs (default: 60, quick 10)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="time to spend on timed runs (default: 50, quick 10)")
     parser.add_argument("--raw", type=Path, metavar="DIR", help="keep the raw values here")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 

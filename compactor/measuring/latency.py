@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Measured", "Subject", "measure", "ratio"]
 
-SECONDS, QUICK_SECONDS = 60.0, 10.0
+SECONDS, QUICK_SECONDS = 50.0, 10.0
 PROCESSES, QUICK_PROCESSES = 3, 2
 
 
@@ -61,7 +61,7 @@ def measure(
         reporter: progress and findings.
         samples: for each subject id the same texts, as token ids (length,) or as `{input: (1, length)}`: the cell `data`.
         quick: two cells and fewer runs, about 20 seconds.
-        seconds: wanted for the timed part in all; a slow model may take up to four times its share.
+        seconds: wanted for the timed part in all; a slow model may take up to three times its share.
         interval: half width of the 95 % interval of p50 to reach, over p50.
         seed: for the order of turns, made-up inputs and the bootstrap.
         affinity: cores that the workers are bound to; None binds nothing.

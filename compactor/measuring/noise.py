@@ -15,6 +15,12 @@ MOST_SWITCHES_PER_S = 20.0
 MOST_DRIFT = 0.05  # between the medians of the two halves
 MOST_SPREAD = 0.05  # median absolute deviation over the median
 SECOND_NS = 1e9
+TOLD_FLAGS = {
+    "throttled": "the processor lowered its clock",
+    "drift": "times drifted",
+    "noisy": "times scattered",
+    "few_samples": "intervals are wide",
+}
 
 
 def judge_noise(
@@ -100,7 +106,7 @@ def noise_finding(noises: dict[str, dict[str, Any]]) -> Finding | None:
     if not loud:
         return None
     flags = list(dict.fromkeys(flag for noise in loud.values() for flag in noise["flags"]))
-    told = []
+    told = [TOLD_FLAGS[flag] for flag in flags if flag in TOLD_FLAGS]
     cpu_use = min((noise["cpu_use"] for noise in loud.values() if noise.get("cpu_use") is not None), default=None)
     pressure = max((noise["pressure"] for noise in loud.values() if noise.get("pressure") is not None), default=None)
     if cpu_use is not None:
@@ -117,7 +123,7 @@ def noise_finding(noises: dict[str, dict[str, Any]]) -> Finding | None:
     return Finding(
         "M110" if contended else "M111",
         "warning" if contended else "note",
-        f"the machine was {word} while {len(loud)} of {len(noises)} models were timed ({', '.join([*flags, *told])})",
+        f"the machine was {word} while {len(loud)} of {len(noises)} models were timed ({', '.join(told)})",
         hint,
     )
 

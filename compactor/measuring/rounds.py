@@ -24,7 +24,7 @@ MOST_REPEATS = 16
 GRID_RUNS = 16
 WARM_UP_SECONDS = 2.0
 SLOW_RUN_MS = 50.0  # from here on, refilling the caches does not show
-OVERTIME = 4.0
+OVERTIME = 3.0
 CHECK_DRAWS = 200
 
 

@@ -149,6 +149,33 @@ def test_a_closed_worker_leaves_no_process(make_model: Callable[..., Path]) -> N
         os.kill(worker.process_id, 0)
 
 
+def test_the_worker_is_one_file_that_runs_where_it_is_copied(make_model: Callable[..., Path], tmp_path: Path) -> None:
+    import shutil
+    import subprocess
+    import sys
+
+    from compactor.measuring.runner import WORKER
+
+    board = tmp_path / "board"
+    board.mkdir()
+    shutil.copy(WORKER, board / "worker.py")
+    np.savez(board / "feeds.npz", **{"b1|0|input_ids": np.ones((1, 4), dtype=np.int64)})
+    lines = [
+        {**JOB, "model": str(make_model("m", 1))},
+        {"do": "feeds", "path": "feeds.npz"},
+        {"do": "warm", "cell": "b1", "seconds": 0.1},
+        {"do": "burst", "cell": "b1", "feeds": [0, 0, 0], "discard": 1},
+        {"do": "burst", "cell": "absent", "feeds": [0], "discard": 0},
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    done = subprocess.run([sys.executable, "worker.py"], input=text, cwd=board, capture_output=True, text=True, check=True)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["kind"] for answer in answers] == ["ready", "feeds", "warm", "burst", "error"]
+    assert answers[0]["inputs"] == [{"name": "input_ids", "type": "tensor(int64)", "shape": ["batch", "sequence"]}]
+    assert len(answers[3]["nanoseconds"]) == 3
+    assert 0 < sum(answers[3]["nanoseconds"]) <= answers[3]["wall_ns"]
+
+
 def test_the_worker_writes_nothing_under_home(
     make_model: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
