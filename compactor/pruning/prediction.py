@@ -53,5 +53,5 @@ def _neuron(part: Layer) -> int:
 
 def _head_input(part: Layer) -> int:
     """Return the parameters of one number of a head: a row and a bias of query, key and value, and a column of the output."""
-    rows = sum(linear.in_features + (linear.bias is not None) for linear in (part.query, part.key, part.value))
+    rows: int = sum(linear.in_features + (linear.bias is not None) for linear in (part.query, part.key, part.value))
     return rows + part.attention_output.out_features

@@ -1,0 +1,208 @@
+"""The way of one model through the prune stage: each cut is counted, scored on the validation rows and recorded."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from compactor.base.errors import StageError
+from compactor.base.finding import Finding
+from compactor.models import parameter_count, save
+from compactor.models.tokenizer import copy_tokenizer
+from compactor.models.widths import layer_widths
+from compactor.pruning.activations import run_model
+from compactor.pruning.layers import cut_layers, layers_to_keep
+from compactor.pruning.narrow import choose, narrow
+from compactor.pruning.prediction import predicted_parameters
+from compactor.pruning.vocabulary import compare_encodings, prune_vocabulary
+from compactor.pruning.width import Part, Wanted
+from compactor.pruning.wordpiece import WordPieceFile
+from compactor.stages._fitting import fit_model, validation_value
+from compactor.stages._inputs import encoded, load_model, teacher_folder, teacher_signal, tokenizer_hash
+
+if TYPE_CHECKING:
+    from compactor.data import Encoded
+    from compactor.distillation.losses import LossTerm
+    from compactor.distillation.trainer import TrainSettings
+    from compactor.pruning.scores import Importance
+    from compactor.stages._contract import Work
+
+BATCH_SIZE = 32
+COUNTED_ROWS = 1000
+CHECKED_ROWS = 32
+MANY_TEXTS_CHANGED = 0.1
+
+
+class Course:
+    """One model, and what was done to it.
+
+    Args:
+        work: the stage's; facts and findings go there.
+        folder: of the model to be cut.
+    """
+
+    def __init__(self, work: Work, folder: Path) -> None:
+        self.work, self.source = work, folder
+        self.tokenizer = folder  # the folder whose tokenizer the model reads with now
+        self.model = load_model(work, folder)
+        self.scores: dict[str, float] = {}
+        work.facts["parameters_before"] = parameter_count(self.model)
+        self._score("before")
+
+    def cut_layers(self, keep: int | Sequence[int]) -> None:
+        """Keep some layers."""
+        total = len(layer_widths(self.model))
+        kept = layers_to_keep(total, keep)
+        predicted = predicted_parameters(self.model, layers=kept)
+        cut_layers(self.model, kept)
+        self._count(predicted)
+        self.work.facts["layers"] = {"before": total, "kept": kept}
+        self._score("layers")
+        self._warn_of_deep_cut(len(kept) / total, "layers")
+
+    def narrow(self, wanted: Mapping[Part, Wanted], *, importance: Importance, round_to: int, rows: int, refit: bool) -> None:
+        """Cut neurons and heads; the score after the bare cut is taken on a copy."""
+        batches = self._calibration(rows) if refit or importance == "wanda" else []
+        before = layer_widths(self.model)
+        kept = choose(self.model, wanted, batches, importance=importance, round_to=round_to, seed=self.work.seed)
+        counts: dict[Part, list[int]] = {part: [len(stay) for stay in places] for part, places in kept.items()}
+        predicted = predicted_parameters(self.model, intermediate=counts.get("intermediate"), heads=counts.get("heads"))
+        if refit:
+            bare = copy.deepcopy(self.model)
+            narrow(bare, kept)
+            self._score("cut", bare)
+        narrow(self.model, kept, batches if refit else None)
+        self._count(predicted)
+        self.work.facts["widths_before"] = before
+        self._score("refit" if refit else "cut")
+        for part, places in counts.items():
+            share = min(count / width[part] for count, width in zip(places, before, strict=True))
+            self._warn_of_deep_cut(share, "neurons" if part == "intermediate" else "heads")
+
+    def cut_vocabulary(self, keep: int | None, characters: Literal["all", "used"]) -> None:
+        """Keep the pieces that the training texts use; the smaller tokenizer goes into the work's folder."""
+        work, folder = self.work, self.work.folder
+        rows = encoded(work, self.source)
+        choice = prune_vocabulary(self.model, self.source, folder, _batches(rows, COUNTED_ROWS), keep, characters)
+        self.tokenizer = folder
+        old, new = WordPieceFile(self.source), WordPieceFile(folder)
+        cost = compare_encodings(
+            _batches(encoded(work, self.source, "validation"), COUNTED_ROWS),
+            _batches(encoded(work, folder, "validation"), COUNTED_ROWS),
+            choice.kept,
+            old.unknown,
+            new.unknown,
+        )
+        pieces = {
+            "before": choice.size_before,
+            "after": len(choice.kept),
+            "used": choice.used,
+            "used_dropped": choice.used_dropped,
+        }
+        work.facts["vocabulary"] = {**pieces, "validation": cost}
+        self._score("vocabulary")
+        self._tell_vocabulary(pieces, cost)
+
+    def recover(self, settings: TrainSettings, losses: tuple[LossTerm, ...]) -> None:
+        """Train on the teacher's kept answers, which belong to rows, so that the teacher may read other pieces."""
+        from compactor.distillation.losses import needs
+        from compactor.distillation.objective import Objective
+
+        self._keep_tokenizer()
+        inside = needs(losses) & {"hidden_states", "relations"}
+        if inside and tokenizer_hash(self.tokenizer) != tokenizer_hash(teacher_folder(self.work)):
+            sentence = "a loss of prune.recover looks inside the teacher, whose vocabulary is not the pruned one"
+            raise StageError("K402", sentence, "use hinton and cross_entropy, or prune the vocabulary in a stage of its own")
+        objective = Objective(losses, teacher_signal(self.work, losses), self.model)
+        self.work.facts["training"] = fit_model(self.model, self.work, objective, settings, self.tokenizer, "recovering")
+        self._score("recovered")
+
+    def save(self) -> None:
+        """Write the model, read it back, and make sure that both answer the same to the bit."""
+        work, folder = self.work, self.work.folder
+        self._keep_tokenizer()
+        work.facts["layer_widths"] = layer_widths(self.model)
+        work.facts["parameters"] = parameter_count(self.model)
+        work.facts["validation_steps"] = self.scores
+        save(self.model, folder, folder, labels=work.data.labels)
+        rows = encoded(work, folder, "validation")
+        batch = rows.batch(np.arange(min(CHECKED_ROWS, len(rows))))
+        ours, again = (run_model(model, batch).numpy() for model in (self.model, load_model(work, folder)))
+        if not np.array_equal(ours, again):
+            raise StageError(
+                "K401", "the pruned model answers otherwise after it was read back", "please report this as a defect"
+            )
+
+    def _keep_tokenizer(self) -> None:
+        if self.tokenizer == self.source:
+            copy_tokenizer(self.source, self.work.folder)
+            self.tokenizer = self.work.folder
+
+    def _calibration(self, count: int) -> list[dict[str, np.ndarray]]:
+        """Return some training rows, chosen by the seed, in batches of similar length."""
+        rows = encoded(self.work, self.tokenizer)
+        chosen = np.random.default_rng(self.work.seed).permutation(len(rows))[:count]
+        return list(_batches(rows, BATCH_SIZE, chosen[np.argsort(rows.lengths[chosen], kind="stable")]))
+
+    def _score(self, step: str, model: Any = None) -> None:
+        value = validation_value(self.model if model is None else model, self.work, self.tokenizer)
+        self.scores[step] = value["value"]
+        if model is None:
+            self.work.facts["validation"] = value
+        self.work.reporter.event("prune", step=step, metric=value["metric"], value=value["value"])
+
+    def _count(self, predicted: int) -> None:
+        """Compare the parameters with what arithmetic said before the cut."""
+        real = parameter_count(self.model)["total"]
+        if real != predicted:
+            sentence = f"the cut left {real} parameters where {predicted} were expected"
+            raise StageError("K400", sentence, "this model family is not cut as it should be; please report it as a defect")
+        self.work.facts["predicted_parameters"] = predicted
+
+    def _warn_of_deep_cut(self, share: float, what: str) -> None:
+        if share >= 0.5:
+            return
+        sentence = f"prune keeps {share:.0%} of the {what} in one step; more than half at once costs much that training rarely brings back"
+        hint = "prune in two stages with recovery after each, or distill into a student of that shape"
+        self.work.reporter.finding(Finding("K901", "warning", sentence, hint, "prune"))
+
+    def _tell_vocabulary(self, pieces: Mapping[str, int], cost: Mapping[str, float]) -> None:
+        tell = self.work.reporter.finding
+        if pieces["used_dropped"]:
+            sentence = f"{pieces['used_dropped']} of the {pieces['used']} pieces that the training texts use had to go"
+            tell(
+                Finding(
+                    "K902",
+                    "warning",
+                    sentence,
+                    "raise vocabulary.keep, or let recover train a little longer",
+                    "prune.vocabulary",
+                )
+            )
+        if cost["unknown_after"] > cost["unknown_before"]:
+            sentence = (
+                f"{cost['unknown_after']:.3%} of the validation pieces are unknown now, {cost['unknown_before']:.3%} before"
+            )
+            tell(
+                Finding(
+                    "K903",
+                    "warning",
+                    sentence,
+                    "set vocabulary.characters to `all`, or raise vocabulary.keep",
+                    "prune.vocabulary",
+                )
+            )
+        if cost["texts_changed"]:
+            severity: Literal["note", "warning"] = "warning" if cost["texts_changed"] > MANY_TEXTS_CHANGED else "note"
+            sentence = f"{cost['texts_changed']:.1%} of the validation texts use a piece that is gone and are read in shorter pieces now"
+            tell(Finding("K904", severity, sentence, "raise vocabulary.keep if the quality suffers", "prune.vocabulary"))
+
+
+def _batches(rows: Encoded, size: int, chosen: np.ndarray | None = None) -> Iterator[dict[str, np.ndarray]]:
+    order = np.arange(len(rows)) if chosen is None else chosen
+    for start in range(0, len(order), size):
+        yield rows.batch(order[start : start + size])
