@@ -1,1 +1,1 @@
-"""One diagnostic a file; each yields findings."""
+"""One diagnostic a file; each yields findings. A stage decides which ones to run and which end it."""

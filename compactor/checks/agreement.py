@@ -1,0 +1,55 @@
+"""How near one model's answers are to another's."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Two models' logits on the same rows.
+
+    Attributes:
+        rows: how many rows.
+        largest_difference: largest absolute difference of any logit.
+        scale: largest absolute logit of the reference, at least 1; differences are judged against it.
+        cosine: mean over rows of the cosine between the two logit vectors.
+        relative_error: root mean square of the difference over that of the reference.
+        top1: share of rows on which both choose the same label.
+    """
+
+    rows: int
+    largest_difference: float
+    scale: float
+    cosine: float
+    relative_error: float
+    top1: float
+
+    @property
+    def scaled_difference(self) -> float:
+        """Largest difference as a share of the scale."""
+        return self.largest_difference / self.scale
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the JSON form for an artifact's facts; eight digits."""
+        return {name: round(value, 8) if isinstance(value, float) else value for name, value in asdict(self).items()}
+
+
+def agreement(reference: np.ndarray, candidate: np.ndarray) -> Agreement:
+    """Compare logits (rows, labels); both must be finite."""
+    reference, candidate = reference.astype(np.float64), candidate.astype(np.float64)
+    difference = candidate - reference
+    norms = np.linalg.norm(reference, axis=1) * np.linalg.norm(candidate, axis=1)
+    # Two zero vectors agree.
+    cosine = np.where(norms > 0, (reference * candidate).sum(axis=1) / np.where(norms > 0, norms, 1), 1.0)
+    return Agreement(
+        rows=len(reference),
+        largest_difference=float(np.abs(difference).max(initial=0)),
+        scale=max(1.0, float(np.abs(reference).max(initial=0))),
+        cosine=float(cosine.mean()),
+        relative_error=float(np.sqrt((difference**2).mean() / max((reference**2).mean(), np.finfo(np.float64).tiny))),
+        top1=float((reference.argmax(axis=1) == candidate.argmax(axis=1)).mean()),
+    )

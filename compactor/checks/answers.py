@@ -1,0 +1,86 @@
+"""A model as a function from a batch to logits, so that a check can ask a torch model and an ONNX file the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from compactor.base.errors import StageError
+
+Batch = dict[str, np.ndarray]
+# input_ids, attention_mask, token_type_ids, each int64 (batch, sequence), to logits float32 (batch, labels)
+Answer = Callable[[Batch], np.ndarray]
+
+
+class EncodedRows(Protocol):
+    """What a check needs of encoded data."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each row, int64 (rows,)."""
+
+    def batch(self, indices: np.ndarray) -> Batch:
+        """Return rows padded to the longest of them."""
+
+
+def onnx_answer(path: Path, *, threads: int = 1) -> Answer:
+    """Load an ONNX file on the CPU.
+
+    Raises:
+        StageError: onnxruntime cannot load it.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own classes share no base
+        reason = str(error).strip().partition("\n")[0]
+        raise StageError(
+            "X111", f"onnxruntime cannot load {path.name}: {reason}", "another opset or backend may load"
+        ) from error
+    names = [value.name for value in session.get_inputs()]
+
+    def answer(batch: Batch) -> np.ndarray:
+        logits: np.ndarray = session.run(None, {name: batch[name] for name in names})[0]
+        return logits
+
+    return answer
+
+
+def torch_answer(model: Any) -> Answer:
+    """Wrap a torch model; token types are given to a model that has them."""
+    import inspect
+
+    import torch
+
+    takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
+
+    def answer(batch: Batch) -> np.ndarray:
+        names = ["input_ids", "attention_mask"] + ["token_type_ids"] * takes_types
+        with torch.no_grad():
+            logits: np.ndarray = model(**{name: torch.from_numpy(batch[name]) for name in names}).logits.float().numpy()
+        return logits
+
+    return answer
+
+
+def spread(encoded: EncodedRows, count: int) -> np.ndarray:
+    """Return up to `count` row numbers, evenly spread over all lengths from the shortest to the longest; int64, always the same."""
+    order = np.argsort(encoded.lengths, kind="stable")
+    positions = np.linspace(0, len(order) - 1, num=min(count, len(order))).round().astype(np.int64)
+    return order[positions]
+
+
+def answer_one_by_one(answer: Answer, encoded: EncodedRows, rows: np.ndarray) -> np.ndarray:
+    """Return the logits of rows given alone and unpadded, as an app gives them; (rows, labels)."""
+    return np.concatenate([answer(encoded.batch(np.array([row]))) for row in rows])
