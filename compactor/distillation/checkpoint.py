@@ -49,7 +49,9 @@ def save_state(folder: Path, state: State) -> None:
         except Exception as error:  # safetensors has an error class of its own for a failed write
             full = "os error 28" in str(error) or "No space" in str(error)
             code, words = ("R101", "the disk is full while writing") if full else ("R102", f"cannot write ({error})")
-            raise StageError(code, f"{words} a checkpoint in {folder}", "free some space, then run the same command again") from error
+            raise StageError(
+                code, f"{words} a checkpoint in {folder}", "free some space, then run the same command again"
+            ) from error
         write_json(scratch / VALUES, state.values)
     for old in _finished(folder)[:-1]:
         _remove(old)

@@ -26,7 +26,9 @@ def feed(model: Any, batch: Mapping[str, np.ndarray], device: torch.device) -> t
     return inputs, torch.from_numpy(batch["labels"]).to(device)
 
 
-def predict(model: Any, encoded: Encoded, *, threads: int, reporter: Reporter | None = None, batch_size: int = 32) -> np.ndarray:
+def predict(
+    model: Any, encoded: Encoded, *, threads: int, reporter: Reporter | None = None, batch_size: int = 32
+) -> np.ndarray:
     """Return a model's logits, float32 (rows, labels), in the order of the rows; the model is put into `eval()`.
 
     Rows of similar length are answered together. On a GPU when there is one; the model is back on the CPU afterwards.

@@ -141,7 +141,13 @@ class Training:
     def _identity(self) -> dict[str, Any]:
         """What must be the same for a checkpoint to belong to this training."""
         shapes = {name: list(value.shape) for name, value in self.named.items()}
-        return {"settings": self.settings.key(), "seed": self.seed, "rows": len(self.encoded), "steps": self.steps, "shapes": shapes}
+        return {
+            "settings": self.settings.key(),
+            "seed": self.seed,
+            "rows": len(self.encoded),
+            "steps": self.steps,
+            "shapes": shapes,
+        }
 
     def _save(self) -> None:
         tensors = {"random/cpu": torch.get_rng_state(), "sums": self.sums}

@@ -41,7 +41,9 @@ class Objective(nn.Module):
         StageError: L140 a term cannot apply to these models.
     """
 
-    def __init__(self, losses: tuple[LossTerm, ...] | list[LossTerm], teacher: TeacherSignal | None, student: nn.Module) -> None:
+    def __init__(
+        self, losses: tuple[LossTerm, ...] | list[LossTerm], teacher: TeacherSignal | None, student: nn.Module
+    ) -> None:
         super().__init__()
         self.terms: dict[str, LossTerm] = label_terms(tuple(losses))
         self.wanted = needs(tuple(losses))
@@ -56,7 +58,9 @@ class Objective(nn.Module):
         if "logits" in self.wanted and self.logits is None:
             raise StageError("L140", "a loss needs the teacher's answers, and there is no teacher", "use cross_entropy alone")
         if inside and not self._teacher:
-            raise StageError("L140", f"a loss needs the teacher's {' and '.join(sorted(inside))}, and no teacher runs along", "")
+            raise StageError(
+                "L140", f"a loss needs the teacher's {' and '.join(sorted(inside))}, and no teacher runs along", ""
+            )
         if inside:
             shapes = shape_of(student), shape_of(self._teacher[0])
             for name, term in self.terms.items():

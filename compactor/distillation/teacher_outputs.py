@@ -14,7 +14,9 @@ from compactor.base.reporter import Reporter
 LOGITS, MANIFEST = "logits.npy", "teacher_outputs.json"
 
 
-def write_teacher_logits(model: Any, encoded: Any, folder: Path, identity: dict[str, Any], *, threads: int, reporter: Reporter) -> None:
+def write_teacher_logits(
+    model: Any, encoded: Any, folder: Path, identity: dict[str, Any], *, threads: int, reporter: Reporter
+) -> None:
     """Answer every row of a split and write the answers with what they belong to.
 
     Args:
@@ -30,7 +32,9 @@ def write_teacher_logits(model: Any, encoded: Any, folder: Path, identity: dict[
     logits = predict(model, encoded, threads=threads, reporter=reporter)
     if not np.isfinite(logits).all():
         row = int(np.flatnonzero(~np.isfinite(logits).all(axis=1))[0])
-        raise StageError("L160", f"the teacher's answer to row {row} is not a number", "the checkpoint is damaged, or overflowed in training")
+        raise StageError(
+            "L160", f"the teacher's answer to row {row} is not a number", "the checkpoint is damaged, or overflowed in training"
+        )
     np.save(folder / LOGITS, logits)
     write_json(folder / MANIFEST, {"identity": identity, "shape": list(logits.shape)})
 

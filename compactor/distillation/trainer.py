@@ -26,7 +26,9 @@ class TrainSettings(Settings):
     decay: Literal["linear", "cosine", "constant"] = setting("linear", "how the learning rate falls after the warm-up, to zero")
     clip_norm: float = setting(1.0, "gradients longer than this are shortened to it; 0 switches it off", ge=0)
     dropout: float | None = setting(None, "dropout while training; by default what the model's configuration says", ge=0, lt=1)
-    keep: Literal["last", "best"] = setting("last", "which weights are kept: the last, or those of the best epoch on validation rows")
+    keep: Literal["last", "best"] = setting(
+        "last", "which weights are kept: the last, or those of the best epoch on validation rows"
+    )
     checkpoint_seconds: float = setting(60.0, "longest time between two checkpoints", free=True, gt=0)
     log_steps: int = setting(20, "steps between two lines of events.jsonl", free=True, ge=1)
 
@@ -82,5 +84,7 @@ def fit(
     """
     from compactor.distillation.loop import Training
 
-    training = Training(model, encoded, objective, settings, seed=seed, threads=threads, checkpoints=checkpoints, reporter=reporter)
+    training = Training(
+        model, encoded, objective, settings, seed=seed, threads=threads, checkpoints=checkpoints, reporter=reporter
+    )
     return training.run(validate, description)

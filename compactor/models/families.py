@@ -138,7 +138,9 @@ def describe(model: nn.Module) -> Encoder:
                     return _encoder(model, module, path, naming)
     family = getattr(getattr(model, "config", None), "model_type", type(model).__name__)
     known = "BERT, DistilBERT, RoBERTa and ELECTRA"
-    raise StageError("L120", f"the model family {family} has no layers of a known shape", f"families built like {known} are known")
+    raise StageError(
+        "L120", f"the model family {family} has no layers of a known shape", f"families built like {known} are known"
+    )
 
 
 def _has(layer: nn.Module, naming: Naming) -> bool:

@@ -36,7 +36,9 @@ def local_model(name: str, near: tuple[Path, ...]) -> Path | None:
         if (folder / name).is_dir():
             return folder / name
         if (folder / name).is_file():
-            raise StageError("L101", f"{folder / name} is a file", "give the folder that holds config.json and model.safetensors")
+            raise StageError(
+                "L101", f"{folder / name} is a file", "give the folder that holds config.json and model.safetensors"
+            )
     return None
 
 
@@ -58,4 +60,6 @@ def download(name: str, folder: Path | None = None) -> Path:
         return Path(snapshot_download(name, allow_patterns=HUB_PATTERNS, ignore_patterns=HUB_IGNORED, local_dir=folder))
     except Exception as error:  # the hub client raises its own kinds, httpx's and OSError
         text = (str(error).splitlines() or [type(error).__name__])[0][:160]
-        raise MissingError("L130", f"the model {name} cannot be fetched from the hub: {text}", "check the name and the network") from error
+        raise MissingError(
+            "L130", f"the model {name} cannot be fetched from the hub: {text}", "check the name and the network"
+        ) from error

@@ -55,7 +55,9 @@ def reorder_head(model: nn.Module, order: list[int]) -> None:
     """Put row `order[i]` of the last linear map at row i."""
     last = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
     if last.out_features != len(order):
-        raise StageError("L106", f"the model's last linear map has {last.out_features} rows, not {len(order)}", "is it a classifier?")
+        raise StageError(
+            "L106", f"the model's last linear map has {last.out_features} rows, not {len(order)}", "is it a classifier?"
+        )
     rows = torch.tensor(order)
     with torch.no_grad():
         last.weight.copy_(last.weight[rows])
@@ -68,7 +70,11 @@ def _match(own: list[str], wanted: list[str]) -> tuple[list[int] | None, str]:
     ways: tuple[tuple[str, Callable[[str], str]], ...] = (("", str), ("without case and punctuation", _plain))
     for how, form in ways:
         rows = {form(name): number for number, name in enumerate(own)}
-        if len(rows) == len(own) and len({form(name) for name in wanted}) == len(wanted) and set(rows) == {form(name) for name in wanted}:
+        if (
+            len(rows) == len(own)
+            and len({form(name) for name in wanted}) == len(wanted)
+            and set(rows) == {form(name) for name in wanted}
+        ):
             return [rows[form(name)] for name in wanted], how
     numbers = [str(number) for number in range(len(own))]
     generic = all(re.fullmatch(r"LABEL_\d+", name) for name in own)

@@ -39,7 +39,12 @@ def load(
 
 
 def load_checkpoint(
-    folder: Path, task: Task, *, labels: tuple[str, ...] | None = None, fresh_head: bool = False, trust_remote_code: bool = False
+    folder: Path,
+    task: Task,
+    *,
+    labels: tuple[str, ...] | None = None,
+    fresh_head: bool = False,
+    trust_remote_code: bool = False,
 ) -> Loaded:
     """Read a checkpoint as the task's model class: float32 whatever was stored, eager attention, `eval()`.
 
@@ -79,7 +84,9 @@ def load_checkpoint(
 def check_folder(folder: Path) -> None:
     """Raise a sentence when a folder is not a checkpoint that can be read safely."""
     if not (folder / "config.json").is_file():
-        raise StageError("L101", f"{folder} is not a model folder: it has no config.json", "give a folder saved by save_pretrained")
+        raise StageError(
+            "L101", f"{folder} is not a model folder: it has no config.json", "give a folder saved by save_pretrained"
+        )
     if any((folder / name).is_file() for name in WEIGHTS):
         return
     pickles = [path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern)]
@@ -122,9 +129,13 @@ def _config(folder: Path, trust_remote_code: bool) -> Any:
         text = str(error).splitlines()[0]
         if "trust_remote_code" in str(error):
             raise StageError(
-                "L103", f"{folder} needs Python code that comes with it", "read that code, then set teacher.trust_remote_code: true"
+                "L103",
+                f"{folder} needs Python code that comes with it",
+                "read that code, then set teacher.trust_remote_code: true",
             ) from error
-        raise StageError("L103", f"{folder / 'config.json'} cannot be used: {text}", "save the model again with transformers") from error
+        raise StageError(
+            "L103", f"{folder / 'config.json'} cannot be used: {text}", "save the model again with transformers"
+        ) from error
 
 
 def _pretrained(folder: Path, config: Any, task: Task, *, trust_remote_code: bool) -> tuple[Any, set[str]]:

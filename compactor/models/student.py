@@ -28,7 +28,9 @@ def build(
     encoder = describe(teacher)
     kept = kept_layers(settings.layers, len(encoder.parts))
     if len(kept) > len(encoder.parts) or max(kept) >= len(encoder.parts):
-        raise StageError("L170", f"the student wants layers {kept}, the teacher has {len(encoder.parts)}", "layers count from 0")
+        raise StageError(
+            "L170", f"the student wants layers {kept}, the teacher has {len(encoder.parts)}", "layers count from 0"
+        )
     facts: dict[str, Any] = {"init": settings.init, "kept_layers": list(kept)}
     if settings.init == "teacher-layers":
         student = copy_layers(teacher, kept)
@@ -63,7 +65,9 @@ def _config(teacher: Any, encoder: Encoder, settings: StudentSettings, layers: i
     hidden = settings.hidden or encoder.hidden
     heads = settings.heads or max(1, hidden // first.head_size)
     if hidden > encoder.hidden and settings.init == "pca":
-        raise StageError("L170", f"the student is wider ({hidden}) than the teacher ({encoder.hidden})", "make it narrower, or init: random")
+        raise StageError(
+            "L170", f"the student is wider ({hidden}) than the teacher ({encoder.hidden})", "make it narrower, or init: random"
+        )
     if hidden % heads:
         sentence = f"{heads} heads of {first.head_size} do not fill a width of {hidden}"
         raise StageError("L170", sentence, f"choose a hidden width that {first.head_size} divides, or name heads")
@@ -73,5 +77,8 @@ def _config(teacher: Any, encoder: Encoder, settings: StudentSettings, layers: i
     config.hidden_size = hidden
     if hasattr(config, "embedding_size") and not narrow_embeddings:
         config.embedding_size = hidden
-    config.__setattr__("hidden_dim" if hasattr(config, "hidden_dim") else "intermediate_size", settings.intermediate or round(hidden * proportion))
+    config.__setattr__(
+        "hidden_dim" if hasattr(config, "hidden_dim") else "intermediate_size",
+        settings.intermediate or round(hidden * proportion),
+    )
     return config

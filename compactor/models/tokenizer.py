@@ -55,7 +55,10 @@ def pad_id(folder: Path) -> int:
         StageError: L112 when none of these is there.
     """
     tokenizer = load_tokenizer(folder)
-    names = [_token_text(_settings(folder).get("pad_token")), _token_text(_optional(folder / "special_tokens_map.json").get("pad_token"))]
+    names = [
+        _token_text(_settings(folder).get("pad_token")),
+        _token_text(_optional(folder / "special_tokens_map.json").get("pad_token")),
+    ]
     for name in names:
         if name and (number := tokenizer.token_to_id(name)) is not None:
             return int(number)
@@ -126,7 +129,9 @@ def train_wordpiece(texts: Iterator[str], size: int, folder: Path, max_length: i
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece(prefix="##")
-    trainer = trainers.WordPieceTrainer(vocab_size=size, special_tokens=list(SPECIAL_PIECES), limit_alphabet=1000, show_progress=False)
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=size, special_tokens=list(SPECIAL_PIECES), limit_alphabet=1000, show_progress=False
+    )
     tokenizer.train_from_iterator(texts, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
@@ -150,7 +155,9 @@ def _converted(folder: Path) -> Tokenizer:
             return AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
     except Exception as error:
         sentence = f"{folder} has no tokenizer.json, and its other files give no fast tokenizer ({str(error).splitlines()[0]})"
-        raise StageError("L110", sentence, "save a fast tokenizer: AutoTokenizer.from_pretrained(...).save_pretrained(folder)") from error
+        raise StageError(
+            "L110", sentence, "save a fast tokenizer: AutoTokenizer.from_pretrained(...).save_pretrained(folder)"
+        ) from error
 
 
 def _settings(folder: Path) -> dict[str, Any]:

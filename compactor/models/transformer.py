@@ -18,12 +18,15 @@ class StudentSettings(Settings):
     """The student's shape and where its first weights come from; what is not given is the teacher's."""
 
     family: Literal["transformer"] = setting("transformer", "kind of student")
-    layers: int | tuple[int, ...] | None = setting(None, "how many layers, spread evenly and the last among them; or which, from 0")
+    layers: int | tuple[int, ...] | None = setting(
+        None, "how many layers, spread evenly and the last among them; or which, from 0"
+    )
     hidden: int | None = setting(None, "width of the residual stream; needs init: pca or random", ge=8)
     heads: int | None = setting(None, "attention heads of a layer; by default as many as keep the teacher's head size", ge=1)
     intermediate: int | None = setting(None, "width of the feed-forward part; by default in the teacher's proportion", ge=8)
     init: Literal["teacher-layers", "pca", "random"] = setting(
-        "teacher-layers", "first weights: the teacher's layers, the same projected on the main directions of its states, or random"
+        "teacher-layers",
+        "first weights: the teacher's layers, the same projected on the main directions of its states, or random",
     )
 
     def problems(self) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
@@ -32,9 +35,15 @@ class StudentSettings(Settings):
             yield ("init",), Problem("P160", "the teacher's layers do not fit another width", "with hidden, set init: pca")
         if self.hidden is None and self.init == "teacher-layers" and (self.heads or self.intermediate):
             name = "heads" if self.heads else "intermediate"
-            yield (name,), Problem("P161", f"{name} cannot change while layers are copied as they are", "set init: pca, or prune later")
+            yield (
+                (name,),
+                Problem("P161", f"{name} cannot change while layers are copied as they are", "set init: pca, or prune later"),
+            )
         if self.hidden and self.heads and self.hidden % self.heads:
-            yield ("heads",), Problem("P151", f"{self.heads} heads do not divide {self.hidden} evenly", "choose a divisor of hidden")
+            yield (
+                ("heads",),
+                Problem("P151", f"{self.heads} heads do not divide {self.hidden} evenly", "choose a divisor of hidden"),
+            )
         if isinstance(self.layers, int) and self.layers < 1:
             yield ("layers",), Problem("P162", f"layers is {self.layers}", "at least 1")
         if isinstance(self.layers, tuple) and (not self.layers or min(self.layers) < 0):

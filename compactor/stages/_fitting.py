@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from compactor.stages._contract import Work
 
 
-def fit_model(model: Any, work: Work, objective: Objective, settings: TrainSettings, tokenizer: Path, description: str) -> dict[str, Any]:
+def fit_model(
+    model: Any, work: Work, objective: Objective, settings: TrainSettings, tokenizer: Path, description: str
+) -> dict[str, Any]:
     """Train a model on the work's training rows, in place; return the facts of `compactor.distillation.trainer.fit`.
 
     Args:

@@ -101,4 +101,6 @@ def tokenizer_hash(folder: Path) -> str:
     path = folder / "tokenizer.json"
     if path.is_file():
         return hash_file(path)
-    return hash_value({name.name: hash_file(name) for name in sorted(folder.glob("*")) if name.suffix in {".json", ".txt", ".model"}})
+    return hash_value(
+        {name.name: hash_file(name) for name in sorted(folder.glob("*")) if name.suffix in {".json", ".txt", ".model"}}
+    )

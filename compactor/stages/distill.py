@@ -62,7 +62,9 @@ class Distill(Stage):
         self._check_tokenizers(source, work)
         copy_tokenizer(source.folder, work.folder)
         given = load_model(work, source.folder)
-        student, work.facts["student"] = build_student(given, self.student, task=work.task, batches=self._batches(work), seed=work.seed)
+        student, work.facts["student"] = build_student(
+            given, self.student, task=work.task, batches=self._batches(work), seed=work.seed
+        )
         objective = Objective(self.losses, teacher_signal(work, self.losses), student)
         work.facts["losses"] = [term.model_dump() for term in self.losses]
         work.facts["parameters"] = parameter_count(student)

@@ -31,7 +31,9 @@ class TeacherConfig(Settings):
     vocabulary: int = setting(8000, "pieces", ge=100)
     max_positions: int = setting(128, "most pieces of a text", ge=8)
     dropout: float = setting(0.1, "dropout while training", ge=0, lt=1)
-    init: Literal["random", "cooccurrence"] = setting("random", "piece embeddings: random, or from the pieces' co-occurrence in the texts")
+    init: Literal["random", "cooccurrence"] = setting(
+        "random", "piece embeddings: random, or from the pieces' co-occurrence in the texts"
+    )
 
 
 class Teacher(Stage):
@@ -52,14 +54,20 @@ class Teacher(Stage):
         del task, target
         if (self.model is None) == (self.config is None):
             what = "neither model nor config is given" if self.model is None else "both model and config are given"
-            yield (), Problem("P150", f"teacher: {what}", "give one: model: a folder or hub id, or config: {layers: 3, hidden: 192}")
+            yield (
+                (),
+                Problem("P150", f"teacher: {what}", "give one: model: a folder or hub id, or config: {layers: 3, hidden: 192}"),
+            )
         if self.config is None:
             return
         if self.config.hidden % self.config.heads:
             sentence = f"hidden is {self.config.hidden}, which {self.config.heads} heads do not divide evenly"
             yield ("config", "heads"), Problem("P151", sentence, "choose a number of heads that divides hidden")
         if self.train is None:
-            yield ("config",), Problem("P152", "a model made from nothing must be trained", "add train: {epochs: 10, learning_rate: 1.0e-3}")
+            yield (
+                ("config",),
+                Problem("P152", "a model made from nothing must be trained", "add train: {epochs: 10, learning_rate: 1.0e-3}"),
+            )
 
     def fingerprint(self, near: tuple[Path, ...]) -> dict[str, Any]:
         """Return the content hash of a local checkpoint, or the hub id."""
@@ -98,7 +106,11 @@ class Teacher(Stage):
 
         folder = self._folder(work)
         loaded = load_checkpoint(
-            folder, work.task, labels=work.data.labels, fresh_head=self.train is not None, trust_remote_code=self.trust_remote_code
+            folder,
+            work.task,
+            labels=work.data.labels,
+            fresh_head=self.train is not None,
+            trust_remote_code=self.trust_remote_code,
         )
         for finding in loaded.findings:
             work.reporter.finding(finding)
@@ -140,7 +152,9 @@ class Teacher(Stage):
             "max_length": min(self.max_length, config.max_positions),
         }
         data = work.data
-        return new_encoder(work.folder, work.task, _texts(work), labels=data.labels, pair=data.pair, dropout=config.dropout, **shape)
+        return new_encoder(
+            work.folder, work.task, _texts(work), labels=data.labels, pair=data.pair, dropout=config.dropout, **shape
+        )
 
     def _train(self, model: Any, work: Work, settings: TrainSettings) -> None:
         from compactor.distillation.losses import parse_losses
@@ -158,4 +172,3 @@ def _texts(work: Work) -> Iterator[str]:
         stop = min(start + 1000, len(rows))
         yield from rows.texts(start, stop)
         yield from rows.pairs(start, stop) or ()
-

@@ -17,11 +17,11 @@ Need = Literal["logits", "labels", "hidden_states", "relations"]
 
 @dataclass(frozen=True)
 class Shape:
-    """What a loss may ask about a model before training: layers, width of the residual stream, heads of each layer."""
+    """What a loss may ask about a model before training: layers, width of the residual stream, heads * head size of each layer."""
 
     layers: int
     hidden: int
-    heads: tuple[int, ...]
+    inner: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,12 @@ class Outputs:
     Attributes:
         logits: (rows, labels) float32.
         hidden_states: layers + 1 tensors (rows, length, hidden), the embeddings' first.
-        relations: query, key and value of the layer asked for, each (rows, length, heads * head size).
+        relations: query, key and value by layer, numbered as asked for, each (rows, length, heads * head size).
     """
 
     logits: Tensor
     hidden_states: tuple[Tensor, ...] | None = None
-    relations: tuple[Tensor, Tensor, Tensor] | None = None
+    relations: Mapping[int, tuple[Tensor, Tensor, Tensor]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

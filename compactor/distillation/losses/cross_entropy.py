@@ -5,6 +5,7 @@ Source: for smoothing, Szegedy et al. 2016 (arXiv:1512.00567), section 7: the la
 Takes: student logits (rows, labels); labels (rows,). Counts rows with a label.
 Neighbours: `hinton` teaches the same logits by the teacher's probabilities; with `weight: {from: 0.1, to: 0.5}` here and the
     opposite there, training goes from the teacher towards the labels.
+
 Example:
     - cross_entropy: {weight: 0.1, label_smoothing: 0.05}
 """

@@ -6,6 +6,7 @@ Source: Hinton, Vinyals, Dean 2015 (arXiv:1503.02531), sections 2 and 2.1.
 Takes: student and teacher logits (rows, labels) float32; labels are not used. Counts rows.
 Neighbours: `cross_entropy` is its limit for a teacher that is always sure and right. `hidden_states` and `minilm_relations` teach what
     lies before the logits and are used beside it, not instead.
+
 Example:
     - hinton: {temperature: 4, weight: {from: 0.9, to: 0.5}}
 """
