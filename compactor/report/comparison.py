@@ -74,7 +74,7 @@ def compare(first: Path, second: Path, *, anyway: bool = False) -> Comparison:
     keys = (main_cell(old), main_cell(new))
     ids = dict.fromkeys(row.id for row in (*old.every, *new.every))
     pairs = [_pair(name, _row(old, name), _row(new, name), keys) for name in ids]
-    selected = _pair("selected", old.chosen, new.chosen, keys)
+    selected = _pair(" / ".join(dict.fromkeys((old.selected, new.selected))), old.chosen, new.chosen, keys)
     metric = old.chosen.quality.metric if old.chosen.quality else "quality"
     return Comparison((old.name, new.name), metric, keys, tuple(pairs), selected, tuple(differing_settings(old, new)), reasons)
 

@@ -13,7 +13,9 @@ def comparison_text(comparison: Comparison) -> str:
         first, second = f"{first} (1st)", f"{second} (2nd)"
     metric = words.metric_title(comparison.metric)
     lines = [["", metric, "", "change, points", "size", "", "change", "p50", "", "change"]]
-    lines += [_fields(pair) for pair in (*comparison.pairs, comparison.selected)]
+    lines += [_fields(pair) for pair in comparison.pairs]
+    if comparison.selected.id not in {pair.id for pair in comparison.pairs}:
+        lines.append(_fields(comparison.selected))
     blocks = [f"{first} -> {second}; changes are from the first to the second", _aligned(lines)]
     if comparison.reasons:
         blocks.append("compared although the conditions differ:\n" + "\n".join(f"- {reason}" for reason in comparison.reasons))

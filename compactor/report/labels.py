@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 GAP = 6.0
 DISTANCES = (0.0, 10.0, 22.0, 36.0, 52.0, 70.0, 92.0)
+ROUNDS = 3
 LEADER_FROM = 12.0  # farther labels get a line to their bubble
 LETTER = 0.56  # width of an average letter over the size of the font, a little more than system fonts need
 
@@ -73,16 +74,16 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
 def place(anchors: list[Anchor], frame: Box, obstacles: list[Box] | None = None) -> list[Placed]:
     """Return a place for each anchor's label, in the order of the anchors.
 
-    Crowded bubbles choose first. A place that covers another label or leaves the frame is taken only when there is no other;
-    covering a bubble, an obstacle, or being far costs less.
+    Crowded bubbles choose first, then all choose again. A place that covers another label or leaves the frame is taken only when
+    there is no other; covering a bubble, an obstacle, or being far costs less.
     """
     obstacles = obstacles or []
     crowded = sorted(range(len(anchors)), key=lambda i: -sum(_near(anchors[i], other) for other in anchors))
     placed: dict[int, Placed] = {}
-    for index in crowded:
-        taken = [other.box for other in placed.values()]
-        candidates = list(_candidates(anchors[index]))
-        best = min(candidates, key=lambda entry: _cost(entry, anchors, index, taken, frame, obstacles))
+    # The first round fills, the others let each label move once the neighbours are known.
+    for index in crowded * ROUNDS:
+        taken = [entry.box for number, entry in placed.items() if number != index]
+        best = min(_candidates(anchors[index]), key=lambda entry: _cost(entry, anchors, index, taken, frame, obstacles))
         placed[index] = Placed(best[0], best[1] >= LEADER_FROM)
     return [placed[index] for index in range(len(anchors))]
 

@@ -82,9 +82,9 @@ def _caption(report: Report) -> str:
     )
     if key:
         told.append(f"median latency of {words.cell_title(key)}, {threads_sentence(report)}, on {machine}")
-    name = report.target.get("name")
-    told.append(f"target {name}")
-    return _text(f"{'; '.join(told)}.")
+    if report.target.get("name"):
+        told.append(f"target {report.target['name']}")
+    return _text(f"{'; '.join(told)}.") if told else ""
 
 
 def _controls(report: Report) -> str:
@@ -95,8 +95,8 @@ def _controls(report: Report) -> str:
 def _findings(report: Report) -> str:
     lines = []
     for told in all_findings(report):
-        at = f" (at {words.listed(told.seen_at)})" if told.seen_at else ""
-        lines.append(f"- **{_text(told.severity)} {_text(told.code)}** {_text(told.sentence)}{_text(at)}. {_text(told.hint)}.")
+        at = f"(at {_text(words.listed(told.seen_at))}) " if told.seen_at else ""
+        lines.append(f"- **{_text(told.severity)} {_text(told.code)}** {at}{_text(told.sentence)}. {_text(told.hint)}.")
     return "\n".join(["## Findings", "", *lines]) if lines else ""
 
 
