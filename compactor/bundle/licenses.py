@@ -49,7 +49,7 @@ def stated_licence(folder: Path) -> str | None:
     if readme.is_file():
         with readme.open(encoding="utf-8", errors="replace") as stream:
             front = re.match(r"---\s*\n(.*?)\n---", stream.read(README_BYTES), re.DOTALL)
-        found = re.search(r"^license:\s*([^\s#].*?)\s*$", front[1], re.MULTILINE) if front else None
+        found = re.search(r"^license:\s*([^\s#].*?)\s*(?: #.*)?$", front[1], re.MULTILINE) if front else None
         if found:
             return found[1].strip("'\"")
     config = folder / "config.json"

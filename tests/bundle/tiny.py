@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 LABELS = ["refund", "delivery", "log in"]
 WIDTH, MAX_LENGTH = 8, 24
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-WORDS = "my money back parcel late password the quick brown fox jumps over lazy dog line one two three cafe naive".split()
+SENTENCE = "my money back parcel late password the quick brown fox jumps over lazy dog line one two three cafe naive"
 SIGNS = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
 
 
@@ -43,7 +43,7 @@ def write_onnx_folder(folder: Path, *, pair: bool = False, opset: int = 17, ir_v
 
 def write_tokenizer(folder: Path) -> Tokenizer:
     """Write a WordPiece tokenizer whose file pads every text to 128, as published ones do."""
-    pieces = [*SPECIAL, *WORDS, *SIGNS, *(f"##{sign}" for sign in SIGNS)]
+    pieces = [*SPECIAL, *SENTENCE.split(), *SIGNS, *(f"##{sign}" for sign in SIGNS)]
     tokenizer = Tokenizer(models.WordPiece({piece: number for number, piece in enumerate(pieces)}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
