@@ -18,17 +18,25 @@ Contract = TypeVar("Contract")
 
 @dataclass(frozen=True)
 class Registry(Generic[Contract]):
-    """The members of one folder, such as `compactor.stages`; files whose name begins with `_` are not members."""
+    """The members of one folder, such as `compactor.stages`.
+
+    Attributes:
+        package: the folder, as it is imported; files whose name begins with `_` are not members.
+        contract: the class that a member defines exactly one subclass of.
+        apart: further files that are not members, since others import them by name.
+    """
 
     package: str
     contract: type[Contract]
+    apart: frozenset[str] = frozenset()
 
     def names(self) -> list[str]:
         """List the members without importing any."""
         spec = importlib.util.find_spec(self.package)
         if spec is None or spec.submodule_search_locations is None:
             return []
-        return sorted(m.name for m in pkgutil.iter_modules(spec.submodule_search_locations) if not m.name.startswith("_"))
+        found = (module.name for module in pkgutil.iter_modules(spec.submodule_search_locations))
+        return sorted(name for name in found if not name.startswith("_") and name not in self.apart)
 
     def load(self, name: str, near: Path | None = None) -> type[Contract]:
         """Import one member, or a user's own file when the name ends in `.py` (relative to `near`)."""

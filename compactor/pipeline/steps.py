@@ -83,54 +83,70 @@ def read_steps(
         return [], [Problem("P021", f"stages is {describe(stages)}", HOW_TO_LIST, places.value(("stages",)))]
     problems = [_shape_problem(item, places, number) for number, item in enumerate(stages) if not _is_stage(item)]
     steps: list[Step] = []
-    chain: list[tuple[Entry, type[Stage]]] = []
+    chain: list[tuple[Entry, type[Stage] | None]] = []
     for entry in entries(stages):
+        loaded = None
         try:
             loaded, source_hash = _load(entry.name, near, registry)
-            chain.append((entry, loaded))
             if not isinstance(entry.settings, dict):
                 sentence = f"{entry.name} must be settings (name: value), not {describe(entry.settings)}"
                 problems.append(Problem("P006", sentence, "", places.value(entry.path)))
-                continue
-            stage = loaded.model_validate(entry.settings, context={"near": near})
-            steps.append(Step(entry.name, entry.label, stage, places.key(entry.path), entry.path, source_hash))
+            else:
+                stage = loaded.model_validate(entry.settings, context={"near": near})
+                steps.append(Step(entry.name, entry.label, stage, places.key(entry.path), entry.path, source_hash))
         except ValidationError as error:
+            assert loaded is not None
             problems += translate(error, loaded, data, places, entry.path, entry.label)
         except CompactorError as error:
             problems.append(Problem(error.problem.code, error.problem.sentence, error.problem.hint, places.key(entry.path)))
+        chain.append((entry, loaded))
     return steps, problems + list(order_problems(chain, places, registry))
 
 
 def order_problems(
-    chain: list[tuple[Entry, type[Stage]]], places: Places, registry: Registry[Stage] = STAGES
+    chain: list[tuple[Entry, type[Stage] | None]], places: Places, registry: Registry[Stage] = STAGES
 ) -> Iterator[Problem]:
-    """Yield each place where a stage cannot start from what the stage before it leaves, and how to mend it."""
+    """Yield each place where a stage cannot start from what the stage before it leaves, and how to mend it.
+
+    A stage that could not be loaded (None) may take and give anything: it is told already.
+    """
     kind, seen, given = "", set[str](), list[tuple[str, str]]()
-    for number, (entry, stage) in enumerate(chain):
-        place, takes = places.key(entry.path), " or ".join(sorted(stage.takes))
-        if stage.once and entry.name in seen:
-            yield Problem("P023", f"{entry.name} stands here a second time", "it may stand in a profile only once", place)
+    for entry, stage in chain:
+        place = places.key(entry.path)
+        if stage is not None:
+            if stage.once and entry.name in seen:
+                yield Problem("P023", f"{entry.name} stands here a second time", "it may stand in a profile only once", place)
+            elif wrong := _wrong_here(entry.name, stage, kind, given, registry):
+                yield Problem("P022", *wrong, place)
         seen.add(entry.name)
-        if number == 0 and stage.takes:
-            starters = " or ".join(name for name in registry.names() if not registry.load(name).takes)
-            yield Problem(
-                "P022",
-                f"{entry.name} takes {takes}, but it is the first stage",
-                f"put {starters or 'another stage'} before it",
-                place,
-            )
-        elif number and not stage.takes:
-            yield Problem(
-                "P022", f"{entry.name} takes nothing, but {given[-1][0]} stands before it", f"put {entry.name} first", place
-            )
-        elif number and kind and kind not in stage.takes:
-            sentence = f"{entry.name} takes {takes}, but {given[-1][0]} before it gives {kind}"
-            yield Problem("P022", sentence, _mend(stage, kind, given, registry), place)
-        if stage.gives != "same":
-            kind = stage.gives
-        elif kind not in stage.takes:
-            kind = next(iter(stage.takes)) if len(stage.takes) == 1 else ""
+        kind = _kind_after(stage, kind)
         given.append((entry.name, kind))
+
+
+def _wrong_here(
+    name: str, stage: type[Stage], kind: str, given: list[tuple[str, str]], registry: Registry[Stage]
+) -> tuple[str, str] | None:
+    """Return sentence and hint when a stage cannot stand here; None when it can, or when that cannot be known."""
+    takes = " or ".join(sorted(stage.takes))
+    if not given and stage.takes:
+        starters = " or ".join(other for other in registry.names() if not registry.load(other).takes)
+        return f"{name} takes {takes}, but it is the first stage", f"put {starters or 'another stage'} before it"
+    if given and not stage.takes:
+        return f"{name} takes nothing, but {given[-1][0]} stands before it", f"put {name} first"
+    if kind and kind not in stage.takes and given:
+        return f"{name} takes {takes}, but {given[-1][0]} before it gives {kind}", _mend(stage, kind, given, registry)
+    return None
+
+
+def _kind_after(stage: type[Stage] | None, kind: str) -> str:
+    """Return the kind of artifact after a stage; empty when it cannot be known."""
+    if stage is None:
+        return ""
+    if stage.gives != "same":
+        return stage.gives
+    if kind in stage.takes:
+        return kind
+    return next(iter(stage.takes)) if len(stage.takes) == 1 else ""
 
 
 def _mend(stage: type[Stage], kind: str, given: list[tuple[str, str]], registry: Registry[Stage]) -> str:

@@ -5,6 +5,6 @@ from __future__ import annotations
 from compactor.base.registry import Registry
 from compactor.tasks._contract import Quality, Task
 
-TASKS: Registry[Task] = Registry("compactor.tasks", Task)
+TASKS: Registry[Task] = Registry("compactor.tasks", Task, apart=frozenset({"metrics"}))
 
 __all__ = ["TASKS", "Quality", "Task"]

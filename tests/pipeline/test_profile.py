@@ -175,6 +175,12 @@ def test_a_wrong_order_is_refused_with_how_to_mend_it(stages, line, sentence):
     assert sentence in message
 
 
+def test_a_misspelt_stage_is_told_once_and_not_as_a_wrong_order_too():
+    message = told(HEAD + "stages: [teacher: {model: ./model}, exprot, package]\n")
+    assert message.count("p.yaml:") == 1
+    assert "P020: there is no stage 'exprot' (did you mean 'export'?)" in message
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
