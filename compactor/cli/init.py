@@ -36,7 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     _check(arguments)
     path = Path(arguments.data).expanduser() if arguments.data else None
     guess = guess_columns(path) if path is not None and path.is_file() else None
-    write_text(arguments.output, profile_text(arguments.data, arguments.model, arguments.target, arguments.task, guess))
+    text = profile_text(arguments.data, arguments.model, arguments.target, arguments.task, guess, _method(arguments.target))
+    write_text(arguments.output, text)
     print(f"wrote {arguments.output}")
     if guess is not None:
         pair = f", second text {guess.text_pair!r}" if guess.text_pair else ""
@@ -49,70 +50,67 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def profile_text(data: str | None, model: str | None, target: str, task: str, guess: Guess | None) -> str:
-    """Return the YAML of a profile for these choices."""
-    return "\n".join(
-        [
-            "# What to make small, where it must run, and what may be lost. Check it: compactor validate; see the steps: compactor plan.",
-            f"name: {_safe(Path(data).stem if data else 'docstrings')}-{_safe(Path(target).stem)}   # of the folder below runs/",
-            f"task: {_quoted(task)}",
-            f"target: {_quoted(target)}   # laptop-cpu, arm-edge, server-gpu, host, or your own YAML",
-            "budget:                          # a missed limit gives exit status 3; leave out what does not matter",
-            "  accuracy_drop: 0.02            # at most two points below the teacher",
-            "  # latency_ms: 5                # median for one text",
-            "  # size_mb: 10                  # everything that the app ships",
-            "seed: 0",
-            *_data_lines(data, guess),
-            "stages:                          # in this order; each is measured on the target",
-            *_teacher_lines(model),
-            *STAGES_TEXT.splitlines(),
-            "",
-        ]
-    )
+def profile_text(data: str | None, model: str | None, target: str, task: str, guess: Guess | None, method: str) -> str:
+    """Return the YAML of a profile for these choices; each setting has its comment at the same column."""
+    lines = [
+        ("# What to make small, where it must run, and what may be lost. See `compactor validate` and `compactor plan`.", ""),
+        (f"name: {_data_name(data)}-{_safe(Path(target).stem)}", "of the folder below runs/"),
+        (f"task: {_quoted(task)}", ""),
+        (f"target: {_quoted(target)}", "laptop-cpu, arm-edge, server-gpu, host, or your own YAML"),
+        ("budget:", "a missed limit gives exit status 3; leave out what does not matter"),
+        ("  accuracy_drop: 0.02", "at most two points below the teacher"),
+        ("  # latency_ms: 5", "median for one text"),
+        ("  # size_mb: 10", "everything that the app ships"),
+        ("seed: 0", ""),
+        ("data:", ""),
+        *_data_lines(data, guess),
+        ("stages:", "in this order; each is measured on the target"),
+        *_teacher_lines(model),
+        *SMALLER,
+        (f"  - quantize: {{method: {method}}}", "fewer bits a weight"),
+        ("  - package: {}", "the folder that an app loads"),
+    ]
+    return "".join(f"{text:<{COMMENT_COLUMN}}  # {comment}\n" if comment else f"{text}\n" for text, comment in lines)
 
 
-STAGES_TEXT = """\
-  - distill:                       # teach a smaller student what the teacher answers
-      student: {layers: 3, init: teacher-layers}
-      losses:
-        - hinton: {temperature: 2, weight: 0.9}
-        - cross_entropy: {weight: 0.1}
-      train: {epochs: 10, batch_size: 32, learning_rate: 2.0e-4}
-  - prune:                         # drop the word pieces that this data does not use
-      vocabulary: {keep: 6000}
-      recover: {epochs: 2, learning_rate: 5.0e-5}
-  - export: {}                     # to ONNX, compared with the torch model on real rows
-  - quantize: {method: dynamic-int8}
-  - package: {}                    # the folder that an app loads"""
+COMMENT_COLUMN = 36
+SMALLER = (
+    ("  - distill:", "teach a smaller student what the teacher answers"),
+    ("      student: {layers: 3, init: teacher-layers}", ""),
+    ("      losses:", ""),
+    ("        - hinton: {temperature: 2, weight: 0.9}", ""),
+    ("        - cross_entropy: {weight: 0.1}", ""),
+    ("      train: {epochs: 10, batch_size: 32, learning_rate: 2.0e-4}", ""),
+    ("  - prune:", "drop the word pieces that this data does not use"),
+    ("      vocabulary: {keep: 6000}", ""),
+    ("      recover: {epochs: 2, learning_rate: 5.0e-5}", ""),
+    ("  - export: {}", "to ONNX, compared with the torch model on real rows"),
+)
 
 
-def _data_lines(data: str | None, guess: Guess | None) -> list[str]:
+def _data_lines(data: str | None, guess: Guess | None) -> list[tuple[str, str]]:
     if data is None:
-        return ["data:", "  source: builtin:python-docstrings   # needs no file; put train: FILE here for your own"]
-    lines = ["data:", f"  train: {_quoted(data)}"]
+        return [("  source: builtin:python-docstrings", "needs no file; for your own rows: train: FILE")]
     test = _sibling(data)
-    told = (
-        "for the final numbers only"
-        if test
-        else "rows for the final numbers only; without it they come from the validation rows"
-    )
-    lines.append(f"  {'' if test else '# '}test: {_quoted(test or 'test.csv')}   # {told}")
-    lines.append(f"  text: {_quoted(guess.text if guess else 'text')}")
-    if guess and guess.text_pair:
-        lines.append(f"  text_pair: {_quoted(guess.text_pair)}")
-    lines.append(f"  label: {_quoted(guess.label if guess else 'label')}")
-    lines.append("  validation: 0.1                # share of train, stratified; or a file")
-    return lines
+    told = "for the final numbers only" if test else "without it the final numbers come from the validation rows"
+    return [
+        (f"  train: {_quoted(data)}", ""),
+        (f"  test: {_quoted(test)}" if test else "  # test: test.csv", told),
+        (f"  text: {_quoted(guess.text if guess else 'text')}", ""),
+        *([(f"  text_pair: {_quoted(guess.text_pair)}", "")] if guess and guess.text_pair else []),
+        (f"  label: {_quoted(guess.label if guess else 'label')}", ""),
+        ("  validation: 0.1", "share of train, stratified; or a file"),
+    ]
 
 
-def _teacher_lines(model: str | None) -> list[str]:
+def _teacher_lines(model: str | None) -> list[tuple[str, str]]:
     """Return the teacher: as it is when its config says that it is a classifier, else fine-tuned first."""
     if model is not None and _is_classifier(Path(model).expanduser()):
-        return [f"  - teacher: {{model: {_quoted(model)}}}   # fine-tuned already, taken as it is"]
+        return [(f"  - teacher: {{model: {_quoted(model)}}}", "fine-tuned already, taken as it is")]
     return [
-        "  - teacher:                       # leave out `train` if the model is fine-tuned for this task already",
-        f"      model: {_quoted(model or DEFAULT_MODEL)}",
-        "      train: {epochs: 8, batch_size: 32, learning_rate: 1.0e-4}",
+        ("  - teacher:", "leave out `train` if the model is fine-tuned for this task already"),
+        (f"      model: {_quoted(model or DEFAULT_MODEL)}", ""),
+        ("      train: {epochs: 8, batch_size: 32, learning_rate: 1.0e-4}", ""),
     ]
 
 
@@ -159,6 +157,22 @@ def _sibling(data: str) -> str | None:
     name = re.sub("train(ing)?", "test", path.name)
     beside = path.with_name(name)
     return beside.as_posix() if name != path.name and beside.expanduser().exists() else None
+
+
+def _method(target: str) -> str:
+    """Return the quantization that the target has kernels for."""
+    from compactor.targets import load_target, target_names
+
+    precisions = load_target(target).precisions if target in target_names() else ("int8",)
+    return "dynamic-int8" if "int8" in precisions else "fp16"
+
+
+def _data_name(data: str | None) -> str:
+    """Name a run after its data: the file, or its folder when the file is called `train`."""
+    if data is None:
+        return "docstrings"
+    path = Path(data)
+    return _safe(path.parent.name if path.stem in {"train", "training", "data"} and path.parent.name else path.stem)
 
 
 def _safe(text: str) -> str:

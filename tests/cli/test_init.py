@@ -46,6 +46,18 @@ def test_without_anything_it_is_the_builtin_set_and_a_hub_model(compactor):
     assert status == 0, err
 
 
+def test_a_target_without_int8_gets_what_it_has_kernels_for(compactor, tmp_path):
+    assert compactor("init", "--target", "server-gpu")[0] == 0
+    assert "quantize: {method: fp16}" in (tmp_path / "profile.yaml").read_text()
+
+
+def test_the_run_is_named_after_the_data(compactor, tmp_path):
+    (tmp_path / "bank 77").mkdir()
+    rows(tmp_path / "bank 77" / "train.csv", "text,label", "a,b")
+    assert compactor("init", "--data", "bank 77/train.csv")[0] == 0
+    assert "name: bank-77-host" in (tmp_path / "profile.yaml").read_text()
+
+
 def test_it_overwrites_nothing(compactor, tmp_path):
     (tmp_path / "profile.yaml").write_text("mine")
     status, _, err = compactor("init")
