@@ -32,7 +32,7 @@ def model(seed: int = 0, *, layers: int = 2, hidden: int = 16, heads: int = 2, d
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
     torch.manual_seed(seed)
-    common = {"vocab_size": PIECES, "max_position_embeddings": 40, "num_labels": LABELS, "pad_token_id": 0}
+    common = {"vocab_size": PIECES, "max_position_embeddings": 40, "num_labels": LABELS, "pad_token_id": 0, "initializer_range": 0.2}
     if kind == "distilbert":
         own = {"dim": hidden, "n_layers": layers, "n_heads": heads, "hidden_dim": 32, "dropout": dropout, "attention_dropout": dropout}
     else:
