@@ -29,7 +29,7 @@ def predicted_parameters(
     """
     encoder = describe(model)
     stay = range(len(encoder.parts)) if layers is None else layers
-    total = sum(parameter.numel() for parameter in model.parameters())
+    total: int = sum(parameter.numel() for parameter in model.parameters())
     total -= sum(_size(part.module) for number, part in enumerate(encoder.parts) if number not in stay)
     for place, number in enumerate(stay):
         part = encoder.parts[number]
