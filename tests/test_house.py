@@ -31,7 +31,18 @@ FLOORS = (
     {"cli"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-HEAVY = {"torch", "transformers", "onnx", "onnxruntime", "sklearn", "datasets", "pyarrow", "torch_pruning", "tokenizers"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "onnx",
+    "onnxruntime",
+    "sklearn",
+    "datasets",
+    "pyarrow",
+    "torch_pruning",
+    "tokenizers",
+    "numpy",
+}
 # The one thing that the runtime shares with the rest: how errors are told, and how many cores may be used. Standard library only.
 GROUND = {"compactor.base.errors", "compactor.base.environment"}
 GROUND_FILES = [ROOT / f"{module.replace('.', '/')}.py" for module in sorted(GROUND)]
@@ -160,15 +171,18 @@ print(json.dumps(dict(heavy=loaded, sockets=sockets, status=status, out=out.getv
 )
 def test_the_door_is_light(code, tmp_path):
     seen = watched(code, tmp_path, *map(str, PROFILES))
-    assert seen["heavy"] == []
+    # numpy is light enough for an app to load a bundle, and too heavy to say that a profile is wrong.
+    assert set(seen["heavy"]) <= ({"numpy"} if "load" in code else set())
     assert seen["sockets"] == []
     assert not list(tmp_path.iterdir()), "something was written under HOME"
     assert seen["status"] == 0, seen["err"]
 
 
-@pytest.mark.parametrize("verb", ["--help", "doctor"])
-def test_the_door_opens_without_the_toolchain(verb, tmp_path):
-    seen = watched(f"status = main([{verb!r}])", tmp_path, without=("pydantic", "ruamel", "ruamel.yaml", "rich", "torch"))
+@pytest.mark.parametrize(
+    "words", [["--help"], ["doctor"], ["verify", "--help"], ["try", "--help"], ["bench", "--help"]], ids=" ".join
+)
+def test_the_door_opens_without_the_toolchain(words, tmp_path):
+    seen = watched(f"status = main({words!r})", tmp_path, without=("pydantic", "ruamel", "ruamel.yaml", "rich", "torch"))
     assert seen["status"] == 0, seen["err"]
 
 
