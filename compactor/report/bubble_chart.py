@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from compactor.report.bubbles import Bubble, Frame, make_bubbles, pareto, quality_limit, radius_of, scales, shown_rows
 from compactor.report.figures import CellKey, cell_of, main_cell
@@ -33,7 +34,7 @@ def bubble_chart(report: Report, frame: Frame) -> Markup | None:
     across, up = scales(report, rows, frame)
     largest = max(row.size_bytes or 1 for row in rows)
     bubbles = make_bubbles(report, rows, across, up, frame, largest)
-    placed = _places(bubbles, across, up, frame, largest)
+    placed = _places(report, bubbles, across, up, frame, largest)
     ident = f"trade-off-{frame.name}"
     quality = metric_title(rows[0].quality.metric if rows[0].quality else "quality")
     return element(
@@ -84,7 +85,7 @@ def _lines(bubble: Bubble, frame: Frame) -> list[str]:
     return [bubble.title, *figures]
 
 
-def _places(bubbles: list[Bubble], across: Scale, up: Scale, frame: Frame, largest: float) -> list[Placed]:
+def _places(report: Report, bubbles: list[Bubble], across: Scale, up: Scale, frame: Frame, largest: float) -> list[Placed]:
     anchors = []
     for bubble in bubbles:
         title, *rest = _lines(bubble, frame)
@@ -94,7 +95,7 @@ def _places(bubbles: list[Bubble], across: Scale, up: Scale, frame: Frame, large
     inner = Box(
         frame.left + 2, frame.top, frame.width - frame.left - frame.right - 4, frame.height - frame.top - frame.bottom - 4
     )
-    return place(anchors, inner, [_whisker_box(bubble, across, up) for bubble in bubbles])
+    return place(anchors, inner, _line_boxes(report, bubbles, across, up, frame))
 
 
 def _whisker_box(bubble: Bubble, across: Scale, up: Scale) -> Box:
@@ -144,6 +145,21 @@ def _budget_lines(report: Report, across: Scale, up: Scale, frame: Frame) -> Mar
         parts.append(element("line", class_="limit", x1=frame.left, x2=right, y1=y, y2=y))
         parts.append(element("text", f"budget {percent(floor)}", class_="limit-name", x=right - 6, y=y - 5, text_anchor="end"))
     return join(parts)
+
+
+def _line_boxes(report: Report, bubbles: list[Bubble], across: Scale, up: Scale, frame: Frame) -> list[Box]:
+    """Return what labels should keep off: whiskers, the level parts of the Pareto line, the budget lines and their names."""
+    bottom, right = frame.height - frame.bottom, frame.width - frame.right
+    boxes = [_whisker_box(bubble, across, up) for bubble in bubbles]
+    front = pareto([(bubble.x, bubble.y) for bubble in bubbles])
+    for (x, y), (following, _) in pairwise(front):
+        boxes.append(Box(across(x), up(y) - 2, across(following) - across(x), 4))
+    limit, floor = report.limits.get("latency_ms"), quality_limit(report)
+    if limit and across.low <= limit <= across.high:
+        boxes += [Box(across(limit) - 2, frame.top, 4, bottom - frame.top), Box(across(limit) - 80, bottom - 20, 80, 20)]
+    if floor is not None and up.low <= floor <= up.high:
+        boxes += [Box(frame.left, up(floor) - 2, right - frame.left, 4), Box(right - 90, up(floor) - 18, 90, 18)]
+    return boxes
 
 
 def _pareto(bubbles: list[Bubble], across: Scale, up: Scale) -> Markup:

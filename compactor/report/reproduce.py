@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from compactor.report.rows import Report
-from compactor.report.words import NOT_MEASURED, count, duration
+from compactor.report.words import count, duration
+
+NOT_KNOWN = "not known"
 
 
 def reproduce_lines(report: Report) -> list[tuple[str, str]]:
@@ -22,12 +24,12 @@ def reproduce_lines(report: Report) -> list[tuple[str, str]]:
         *_data(report),
         ("target", _target(report)),
         ("processor", _text(machine.get("cpu_model"))),
-        ("instruction sets", " ".join(map(str, machine.get("instruction_sets") or ())) or NOT_MEASURED),
+        ("instruction sets", " ".join(map(str, machine.get("instruction_sets") or ())) or NOT_KNOWN),
         ("cores", _cores(machine)),
         ("memory", _memory(machine)),
         ("system", _text(machine.get("system"))),
         ("governor", _text(machine.get("governor"))),
-        ("virtual machine", {"True": "yes", "False": "no"}.get(str(machine.get("virtualised")), "not known")),
+        ("virtual machine", {"True": "yes", "False": "no"}.get(str(machine.get("virtualised")), NOT_KNOWN)),
         ("load at start", _load(environment.get("load_at_start"))),
         (
             "versions",
@@ -67,7 +69,9 @@ def _target(report: Report) -> str:
 
 def _cores(machine: Mapping[str, Any]) -> str:
     cores, allowed, limit = (machine.get(name) for name in ("cores", "cores_allowed", "cores_limit"))
-    told = _text(cores)
+    if cores is None:
+        return NOT_KNOWN
+    told = str(cores)
     if allowed is not None and allowed != cores:
         told += f", {allowed} may be used"
     return f"{told}, cgroup limit {limit:g}" if limit is not None else f"{told}, no cgroup limit"
@@ -75,12 +79,14 @@ def _cores(machine: Mapping[str, Any]) -> str:
 
 def _memory(machine: Mapping[str, Any]) -> str:
     size, limit = machine.get("memory_bytes"), machine.get("memory_limit_bytes")
-    told = f"{count(size)}B" if size is not None else "not known"
+    if size is None:
+        return NOT_KNOWN
+    told = f"{count(size)}B"
     return f"{told}, cgroup limit {count(limit)}B" if limit is not None else f"{told}, no cgroup limit"
 
 
 def _load(load: Any) -> str:
-    return " ".join(f"{value:.2f}" for value in load) + " (1, 5, 15 minutes)" if load else "not known"
+    return " ".join(f"{value:.2f}" for value in load) + " (1, 5, 15 minutes)" if load else NOT_KNOWN
 
 
 def _git(git: Any) -> str:
@@ -91,7 +97,7 @@ def _git(git: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return "not known" if value is None or value == "" else str(value)
+    return NOT_KNOWN if value is None or value == "" else str(value)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -54,6 +54,14 @@ def missed_words(entry: Mapping[str, Any]) -> str:
     return f"{thing} is {_apart(value, allowed)}{unit} where {allowed:g}{unit} is allowed"
 
 
+def limit_words(name: str, allowed: float) -> str:
+    """Say a limit in a few words: `8.5 MB`, `1.5 points`."""
+    if name == "accuracy_drop":
+        return f"{100 * allowed:g} points"
+    unit = {"latency_ms": " ms", "size_mb": " MB"}.get(name, "")
+    return f"{allowed:g}{unit}"
+
+
 def _apart(value: float, allowed: float) -> str:
     """Round a value, with as many digits as it takes to tell it from its limit."""
     return next((text for digits in (2, 3, 4, 5) if float(text := f"{value:.{digits}g}") > allowed), f"{value:g}")

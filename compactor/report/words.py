@@ -33,7 +33,8 @@ def plain(text: str) -> str:
 
 def signed(value: float, digits: int = 1) -> str:
     """Return a number with its sign; what rounds to zero has none."""
-    text = f"{abs(value):.{digits}f}"
+    # 0.9214 - 0.9289 is -0.0075000000000000622: what subtraction left behind must not decide how it rounds.
+    text = f"{round(abs(value), 9):.{digits}f}"
     if float(text) == 0:
         return text
     return ("+" if value > 0 else "\u2212") + text

@@ -23,7 +23,7 @@ def test_markdown_tables_have_one_width(record):
 
 def test_markdown_row(record):
     lines = markdown(parse_report(record)).splitlines()
-    assert "| package | 92.1 % | [91.2, 93.0] | -0.7 | 8.52 | 10.8x | 1.21 | [1.20, 1.22] | 3.5x | 1.22 | proxy |" in lines
+    assert "| package | 92.1 % | [91.2, 93.0] | -0.8 | 8.52 | 10.8x | 1.21 | [1.20, 1.22] | 3.5x | 1.22 | proxy |" in lines
 
 
 def test_markdown_escapes(record):
@@ -68,8 +68,8 @@ def test_csv_names_are_no_formulas(record):
 
 def test_terminal(record):
     text = render(record)
-    assert text.startswith("int8 student: 10.8x smaller, 3.5x faster, -0.7 points of accuracy; meets the budget.\n")
-    assert re.search(r"^package +92\.1 % +-0\.7 +8\.52 MB +10\.8x +1\.21 ms +3\.5x$", text, flags=re.M)
+    assert text.startswith("int8 student: 10.8x smaller, 3.5x faster, -0.8 points of accuracy; meets the budget.\n")
+    assert re.search(r"^package +92\.1 % +-0\.8 +8\.52 MB +10\.8x +1\.21 ms +3\.5x$", text, flags=re.M)
     assert re.search(r"^\(n-gram linear model\) +88\.0 % +-4\.9 +- +- +- +-$", text, flags=re.M)
     assert text.isascii()
     assert all(len(line) <= 100 for line in text.splitlines())
