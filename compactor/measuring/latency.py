@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from compactor.base.atomic import read_json
-from compactor.base.environment import machine as this_machine
+from compactor.base.environment import machine
 from compactor.base.errors import disk_error
-from compactor.base.finding import Finding
 from compactor.base.reporter import Reporter
-from compactor.measuring.aa import duplicate_of, self_test
-from compactor.measuring.evidence import Evidence, ThisMachine, local_evidence
+from compactor.measuring.aa import duplicate_of
+from compactor.measuring.evidence import ThisMachine, local_evidence
 from compactor.measuring.feeds import DATA, Cell, Feed
-from compactor.measuring.noise import combine_noise, judge_noise, noise_finding
-from compactor.measuring.result import Measured, Subject, rounds_of, summarise, write_raw
+from compactor.measuring.outcome import not_measured, results_of
+from compactor.measuring.result import Measured, Subject, rounds_of
 from compactor.measuring.rounds import Timed, Turns, time_in_turns
 from compactor.measuring.runner import LocalRunner, Runner
 from compactor.measuring.seats import Seat, prepare, take_seats
@@ -45,9 +44,8 @@ def measure(
     seconds: float | None = None,
     interval: float = 0.03,
     seed: int = 0,
-    affinity: Sequence[int] | None = None,
+    affinity: list[int] | None = None,
     runner: Runner | None = None,
-    machine: dict[str, Any] | None = None,
 ) -> dict[str, Measured]:
     """Time several models against each other, interleaved, on this machine.
 
@@ -64,40 +62,32 @@ def measure(
         seconds: wanted for the timed part in all; a slow model may take up to three times its share.
         interval: half width of the 95 % interval of p50 to reach, over p50.
         seed: for the order of turns, made-up inputs and the bootstrap.
-        affinity: cores that the workers are bound to; None binds nothing.
+        affinity: cores that the workers are bound to, if any.
         runner: where the workers run; here by default.
-        machine: what this machine is, found out by default.
 
     Returns:
-        For each subject id what was measured, in the order of `subjects`. Times are None when this machine tells nothing about the target.
+        What was measured, by subject id. Times are None when this machine tells nothing about the target.
 
     Raises:
         MissingError: the target's execution provider is not there (exit status 4).
         StageError: a model cannot be loaded or run, or its process died.
     """
-    here = machine or this_machine()
+    if len({subject.id for subject in subjects}) != len(subjects):
+        raise ValueError("two subjects have the same id")
+    here = machine()
     evidence = local_evidence(target, here)
     if evidence.kind is None:
-        return _not_measured(subjects, evidence, reporter)
-    plan = Turns(
-        seconds=seconds or (QUICK_SECONDS if quick else SECONDS),
-        processes=QUICK_PROCESSES if quick else PROCESSES,
-        interval=interval,
-        seed=seed,
-    )
-    job = {
-        "provider": target.provider,
-        "threads": target.threads,
-        "spinning": target.spinning,
-        "affinity": list(affinity or ()),
-    }
+        return not_measured(subjects, evidence, reporter)
+    usual = (QUICK_SECONDS, QUICK_PROCESSES) if quick else (SECONDS, PROCESSES)
+    plan = Turns(seconds=seconds or usual[0], processes=usual[1], interval=interval, seed=seed)
+    job = {"provider": target.provider, "threads": target.threads, "spinning": target.spinning, "affinity": affinity}
     cells = _cells(target, quick, bool(samples))
     try:
         timed = _time(subjects, cells, samples or {}, job, plan, runner or LocalRunner(), reporter)
         folder_for_raw.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise disk_error(error, folder_for_raw) from error
-    return _results(subjects, timed, target, evidence, here, plan, folder_for_raw, reporter)
+    return results_of(subjects, timed, target, evidence, here, plan, folder_for_raw, reporter)
 
 
 def ratio(
@@ -162,97 +152,3 @@ def _share(cell: Cell, cells: list[Cell]) -> float:
     """The share of the time that a cell gets; real lengths are what matters most."""
     weights = {each: 3.0 if each.length == DATA else 1.0 for each in cells}
     return weights[cell] / sum(weights.values())
-
-
-def _results(
-    subjects: Sequence[Subject],
-    timed: Timed,
-    target: Target | ThisMachine,
-    evidence: Evidence,
-    here: dict[str, Any],
-    plan: Turns,
-    folder: Path,
-    reporter: Reporter,
-) -> dict[str, Measured]:
-    rows: dict[str, list[dict[str, Any]]] = {}
-    noises: dict[str, dict[str, Any]] = {}
-    for name, cells in timed.bursts.items():
-        judged: dict[str, dict[str, Any]] = {}
-        for cell, bursts in cells.items():
-            pressure = timed.pressure(cell)
-            row = summarise(cell, bursts, target.threads, plan.seed)
-            row["raw"] = write_raw(folder, name, cell, target.threads, bursts, pressure)
-            rows.setdefault(name, []).append(row)
-            ends = row["ci95_p50"]
-            judged[cell.name] = judge_noise(
-                bursts,
-                pressure=pressure,
-                threads=target.threads,
-                cores=here["cores"],
-                interval=ends,
-                wanted_interval=plan.interval,
-            )
-        noises[name] = combine_noise(judged)
-    aa = self_test(timed, plan.seed)
-    told = [noise_finding({subject.id: noises[subject.id] for subject in subjects}), aa.finding, _proxy_finding(evidence)]
-    findings = tuple(finding for finding in told if finding is not None)
-    for finding in findings:
-        reporter.finding(finding)
-    return {
-        subject.id: _measured(
-            timed.seats[subject.id], rows[subject.id], noises[subject.id], evidence, aa.record, findings, target, plan
-        )
-        for subject in subjects
-    }
-
-
-def _measured(
-    seat: Seat,
-    rows: list[dict[str, Any]],
-    noise: dict[str, Any],
-    evidence: Evidence,
-    aa: dict[str, Any],
-    findings: tuple[Finding, ...],
-    target: Target | ThisMachine,
-    plan: Turns,
-) -> Measured:
-    peaks = [peak for peak in seat.peaks if peak is not None]
-    return Measured(
-        latency_ms=rows,
-        throughput_per_s=max(row["throughput_per_s"] for row in rows),
-        load_ms=float(np.median([ready["load_ms"] for ready in seat.readies])),
-        first_ms=float(np.median(seat.firsts)),
-        peak_memory_bytes=max(peaks) if peaks else None,
-        memory_bytes=seat.readies[-1]["memory_bytes"],
-        evidence=evidence.kind,
-        noise=noise,
-        aa=aa,
-        findings=findings,
-        conditions={
-            "target": target.name,
-            "provider": target.provider,
-            "threads": target.threads,
-            "spinning": target.spinning,
-            "processes": plan.processes,
-            **seat.readies[-1]["versions"],
-        },
-    )
-
-
-def _proxy_finding(evidence: Evidence) -> Finding | None:
-    if evidence.kind != "proxy":
-        return None
-    return Finding(
-        "M120",
-        "note",
-        f"times are a proxy: {evidence.reason}",
-        "measure the bundle on the device itself with `compactor bench`",
-    )
-
-
-def _not_measured(subjects: Sequence[Subject], evidence: Evidence, reporter: Reporter) -> dict[str, Measured]:
-    hint = "copy the bundle to the device and run `compactor bench` there"
-    finding = Finding("M121", "warning", f"latency and memory were not measured: {evidence.reason}", hint)
-    reporter.finding(finding)
-    nothing = Measured(None, None, None, None, None, {}, None, None, None, (finding,), {})
-    return {subject.id: nothing for subject in subjects}

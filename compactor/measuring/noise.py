@@ -56,8 +56,15 @@ def judge_noise(
         "drift": _drift(bursts),
         "throttled": _total(bursts, "throttled"),
     }
+    flags = _flags(numbers, one_thread=threads == 1)
+    if interval is None or (interval[1] - interval[0]) / (interval[1] + interval[0]) > 2 * wanted_interval:
+        flags.append("few_samples")
+    return {"verdict": verdict(flags), "flags": flags, **numbers}
+
+
+def _flags(numbers: dict[str, Any], *, one_thread: bool) -> list[str]:
     flags = []
-    waited = threads == 1 and numbers["cpu_use"] is not None and numbers["cpu_use"] < LEAST_CPU_USE
+    waited = one_thread and numbers["cpu_use"] is not None and numbers["cpu_use"] < LEAST_CPU_USE
     pushed = any(
         numbers[name] is not None and numbers[name] > most
         for name, most in (("pressure", MOST_PRESSURE), ("steal", MOST_STEAL), ("involuntary_per_s", MOST_SWITCHES_PER_S))
@@ -70,9 +77,7 @@ def judge_noise(
         flags.append("drift")
     if numbers["spread"] is not None and numbers["spread"] > MOST_SPREAD:
         flags.append("noisy")
-    if interval is None or (interval[1] - interval[0]) / (interval[1] + interval[0]) > 2 * wanted_interval:
-        flags.append("few_samples")
-    return {"verdict": verdict(flags), "flags": flags, **numbers}
+    return flags
 
 
 def verdict(flags: list[str]) -> str:

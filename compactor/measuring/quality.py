@@ -22,9 +22,8 @@ CHUNK_ROWS = 64
 def predict(folder: Path, encoded: EncodedRows, *, threads: int, reporter: Reporter) -> np.ndarray:
     """Return the first output for every row, float32 (rows, labels).
 
-    Batch 1 and no padding: dynamic int8 answers depend on both, so other batches would be another model than the one shipped.
-    One session with one thread for each product; `threads` rows at a time (onnxruntime lets go of the interpreter meanwhile).
-    The order and the values do not depend on `threads`.
+    Batch 1 and no padding: dynamic int8 answers depend on both. One session with one thread for each product, `threads` rows at
+    a time (onnxruntime lets go of the interpreter meanwhile); order and values do not depend on `threads`.
 
     Args:
         folder: an ONNX folder; its interface.json says which inputs are fed.

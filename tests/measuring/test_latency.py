@@ -84,6 +84,27 @@ def test_turns_are_interleaved_and_shuffled(pair: list[Subject], tmp_path: Path)
     assert len({burst["turn"] for burst in taken[0]}) > 1
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot bind a process to a core")
+def test_a_process_that_burns_the_same_core_is_noticed(make_model: Callable[..., Path], tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    core = min(os.sched_getaffinity(0))
+    burn = f"import os; os.sched_setaffinity(0, [{core}])\nwhile True: pass"
+    heard = Heard()
+    subject = Subject("m", make_model("m", 20, 128))
+    with subprocess.Popen([sys.executable, "-c", burn]) as burner:
+        try:
+            found = measure(
+                [subject], TARGET, folder_for_raw=tmp_path / "raw", reporter=heard, quick=True, seconds=1, affinity=[core]
+            )["m"]
+        finally:
+            burner.kill()
+    assert found.noise["verdict"] == "contended"
+    assert "M110" in [finding.code for finding in heard.findings]
+    assert found.latency_ms[0]["n"] > 0  # told, and not hidden
+
+
 def test_a_graph_with_fixed_sizes_and_floats_is_measured(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
     from onnx import TensorProto, helper
