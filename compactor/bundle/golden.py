@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compactor.base.environment import machine, versions
-from compactor.bundle.layout import SCHEMA
+from compactor.bundle.layout import SCHEMA, width
 
 if TYPE_CHECKING:
     from compactor.runtime import Model
@@ -90,8 +90,9 @@ def tolerance(precision: str) -> dict[str, Any]:
     Integer products are exact, but one rounding of an activation that falls the other way on another processor grows from layer
     to layer: outputs of int8 graphs are compared by direction there, and on the same machine and runtime bit for bit.
     """
-    if precision in ABSOLUTE:
-        return {"absolute": ABSOLUTE[precision], "told": f"each output within {ABSOLUTE[precision]:g} of the one here"}
+    allowed = ABSOLUTE.get(width(precision))
+    if allowed is not None:
+        return {"absolute": allowed, "told": f"each output within {allowed:g} of the one here"}
     return {
         "cosine": COSINE,
         "same_machine": "bit for bit",

@@ -26,11 +26,16 @@ VOCABULARY = "vocab.txt"
 UNHASHED = frozenset({MANIFEST, MEASURED, CARD, "artifact.json"})
 
 
+def width(precision: str) -> str:
+    """Return the number format of a precision: `int8` of `int8-dynamic` and `int8-static`."""
+    return precision.partition("-")[0]
+
+
 def model_file(precision: str) -> str:
     """Return where the graph of this precision lies in a bundle; an unknown precision takes the plain name."""
-    return f"{MODEL_FOLDER}/{MODEL_FILES.get(precision, MODEL_FILES['fp32'])[0]}"
+    return f"{MODEL_FOLDER}/{MODEL_FILES.get(width(precision), MODEL_FILES['fp32'])[0]}"
 
 
 def javascript_dtype(precision: str) -> str:
     """Return the `dtype` by which transformers.js finds the graph."""
-    return MODEL_FILES.get(precision, MODEL_FILES["fp32"])[1]
+    return MODEL_FILES.get(width(precision), MODEL_FILES["fp32"])[1]

@@ -10,7 +10,7 @@ import compactor
 from compactor.base.atomic import read_json
 from compactor.base.errors import StageError
 from compactor.base.hashing import hash_folder
-from compactor.bundle.layout import CONFIG, SCHEMA, TOKENIZER, UNHASHED, model_file
+from compactor.bundle.layout import CONFIG, SCHEMA, TOKENIZER, UNHASHED, model_file, width
 
 if TYPE_CHECKING:
     from compactor.targets import Target
@@ -78,7 +78,7 @@ def make_manifest(
         "oldest_onnxruntime": oldest,
         "tested_onnxruntime": _onnxruntime_version(),
         "providers": [target.provider],
-        "instruction_sets": _instruction_sets(interface),
+        "instruction_sets": _instruction_sets(interface, target),
         "session": {
             "intra_op_num_threads": target.threads,
             "inter_op_num_threads": 1,
@@ -159,9 +159,9 @@ def _tokenizer(tokens: dict[str, Any]) -> dict[str, Any]:
     return {"model": tokens["model"].get("type"), "lower_cases": lower, "special_ids": special}
 
 
-def _instruction_sets(interface: dict[str, Any]) -> dict[str, Any]:
-    """Say on which processors the answers can be trusted."""
-    if interface["precision"] not in {"int8", "int4"} or interface.get("reduce_range"):
+def _instruction_sets(interface: dict[str, Any], target: Target) -> dict[str, Any]:
+    """Say on which processors the answers can be trusted. For a target without dot products, weights were quantized to 7 bits."""
+    if width(interface["precision"]) != "int8" or interface.get("reduce_range", not target.int8_dot_product):
         return {"x86_64": "any", "aarch64": "any"}
     return {
         "x86_64": {"any_of": list(INT8_DOT_PRODUCTS)},

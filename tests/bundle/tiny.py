@@ -109,5 +109,5 @@ def quantize(source: Path, folder: Path) -> Path:
     shutil.copytree(source, folder)
     quantize_dynamic(source / "model.onnx", folder / "model.onnx", per_channel=True, weight_type=QuantType.QInt8)
     interface = json.loads((folder / "interface.json").read_text(encoding="utf-8"))
-    (folder / "interface.json").write_text(json.dumps({**interface, "precision": "int8"}), encoding="utf-8")
+    (folder / "interface.json").write_text(json.dumps({**interface, "precision": "int8-dynamic"}), encoding="utf-8")
     return folder
