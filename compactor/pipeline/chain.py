@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from compactor.base.artifact import Artifact
+from compactor.pipeline.against import hold_against
 from compactor.pipeline.controls import linear_answers, make_control, plan_controls
 from compactor.pipeline.execute import Done, Session, execute
 from compactor.pipeline.plan import Plan
-from compactor.pipeline.probe import onnx_folder, quality
+from compactor.pipeline.probe import answers, onnx_folder, quality
 from compactor.pipeline.record import Row
 
 
@@ -50,14 +51,15 @@ def make_controls(session: Session, plan: Plan, data: dict[str, Any], rows: list
     return controls
 
 
-def score_test(session: Session, rows: list[Row]) -> None:
+def score_rows(session: Session, rows: list[Row], controls: list[Row]) -> None:
     """Score every row on the test split, once per graph and seed; without test data the validation figures stand."""
-    if session.open_data().test is None:
-        return
+    split = "validation" if session.open_data().test is None else "test"
     teacher = rows[0].onnx
-    for row in rows:
+    for row in rows + controls:
         if row.onnx is not None:
-            row.quality = quality(session, row.onnx, "test", teacher)
+            row.answers = answers(session, row.onnx, split)
+            row.quality = quality(session, row.onnx, split, teacher)
+    hold_against(session, rows, controls)
 
 
 def _row(session: Session, done: Done, before: list[Row]) -> Row:
@@ -95,14 +97,14 @@ def sizes(folder: Path) -> tuple[dict[str, int], int]:
 def _linear_row(session: Session) -> Row:
     session.reporter.say("control linear: an n-gram linear model")
     profile, data = session.profile, session.open_data()
-    answers = linear_answers(session)
+    given = linear_answers(session)
     row = Row("linear", "linear", None, {"features": "word 1-2-grams, character 2-5-grams", "model": "logistic regression"})
     row.control = "linear"
-    row.validation_quality = profile.task.quality(
-        answers["validation"], data.validation.labels, split="validation", seed=profile.seed
-    )
+    score = profile.task.quality
+    row.validation_quality = score(given["validation"], data.validation.labels, split="validation", seed=profile.seed)
     if data.test is not None:
-        row.quality = profile.task.quality(answers["test"], data.test.labels, split="test", seed=profile.seed)
+        row.quality = score(given["test"], data.test.labels, split="test", seed=profile.seed)
+    row.answers = given["test" if data.test is not None else "validation"]
     return row
 
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compactor.base.artifact import Artifact
 from compactor.tasks import Quality
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SCHEMA = 1
 
 
 @dataclass
 class Row:
-    """One row in the making; whatever stays None was not measured."""
+    """One row in the making; whatever stays None was not measured.
+
+    `answers` are the logits on the final split; `against` holds paired differences by the id of the other row.
+    """
 
     id: str
     stage: str
@@ -30,6 +36,8 @@ class Row:
     size_bytes: int | None = None
     size_by_part: dict[str, int] | None = None
     timing: dict[str, Any] = field(default_factory=dict)
+    answers: np.ndarray | None = None
+    against: dict[str, Any] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -44,7 +52,7 @@ class Row:
             "parameters": self.parameters,
             "size_bytes": self.size_bytes,
             "size_by_part": self.size_by_part,
-            "quality": quality_dict(self.quality or self.validation_quality),
+            "quality": self._final_quality(),
             "validation_quality": quality_dict(self.validation_quality),
             "latency_ms": timing.get("latency_ms") or [],
             "throughput_per_s": timing.get("throughput_per_s"),
@@ -59,6 +67,10 @@ class Row:
             "facts": artifact.facts if artifact else {},
         }
         return {**row, "control": self.control} if self.control else row
+
+    def _final_quality(self) -> dict[str, Any] | None:
+        quality = quality_dict(self.quality or self.validation_quality)
+        return None if quality is None else {**quality, "against": self.against}
 
 
 def quality_dict(quality: Quality | None) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from compactor.base.atomic import read_json, write_json, write_text
 from compactor.base.environment import git_state, load_average, machine, versions
 from compactor.base.reporter import Reporter
-from compactor.pipeline.chain import make_chain, make_controls, score_test
+from compactor.pipeline.chain import make_chain, make_controls, score_rows
 from compactor.pipeline.execute import Session
 from compactor.pipeline.plan import Plan, data_parts, make_plan
 from compactor.pipeline.publish import publish
@@ -71,7 +71,7 @@ def run(
         if rows is None:
             return None
         controls = make_controls(session, plan, data, rows)
-        score_test(session, rows + controls)
+        score_rows(session, rows, controls)
         measured = time_rows(session, rows + controls, folder, quick=options.quick)
     finally:
         # Also after a failure: what this run has made so far is in use, and `clean` must leave it alone.

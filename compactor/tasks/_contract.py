@@ -54,6 +54,14 @@ class Task(ABC):
     ) -> Quality:
         """Score answers. `logits` float32 (n, labels), `labels` int64 (n,); a bootstrap seeded by `seed` gives the interval."""
 
+    def right(self, logits: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
+        """Return which rows are answered rightly, bool (n,), when the metric is their share; None for any other metric.
+
+        With it, two rows of a report are compared text by text, which is far sharper than comparing two intervals.
+        """
+        del logits, labels
+        return None
+
     @abstractmethod
     def answer(self, logits: np.ndarray, labels: tuple[str, ...]) -> list[dict[str, Any]]:
         """Turn logits (n, labels) into what an app shows: `[{"label": "refund", "score": 0.93}]`."""

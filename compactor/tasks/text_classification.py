@@ -61,6 +61,11 @@ class TextClassification(Task):
             agreement_with_teacher=agreement,
         )
 
+    def right(self, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Return where the highest logit is the label's."""
+        right: np.ndarray = logits.argmax(axis=1) == labels
+        return right
+
     def answer(self, logits: np.ndarray, labels: tuple[str, ...]) -> list[dict[str, Any]]:
         """Return the best label of each row with its softmax probability."""
         import numpy as np
