@@ -87,8 +87,10 @@ class Course:
         """Keep the pieces that the training texts use; the smaller tokenizer goes into the work's folder."""
         work, folder = self.work, self.work.folder
         rows = encoded(work, self.source)
+        without, one = (predicted_parameters(self.model, pieces=pieces) for pieces in (0, 1))
         choice = prune_vocabulary(self.model, self.source, folder, _batches(rows, COUNTED_ROWS), keep, characters)
         self.tokenizer = folder
+        self._count(without + len(choice.kept) * (one - without))
         old, new = WordPieceFile(self.source), WordPieceFile(folder)
         cost = compare_encodings(
             _batches(encoded(work, self.source, "validation"), COUNTED_ROWS),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from compactor.targets import Target
     from compactor.tasks import Task
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, strict=True)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 FEWEST_NEURONS = 8
 

@@ -1,0 +1,181 @@
+"""The prune stage: what comes out is smaller, reloads, and answers as well as before; what cannot be is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from compactor.base.errors import StageError
+from compactor.stages.prune import Prune
+from tests.stages import works
+
+
+def test_nothing_to_prune_is_a_mistake_of_the_profile():
+    (found,) = Prune().problems(task=None, target=None)  # type: ignore[arg-type]
+    assert found[1].code == "P170"
+    assert "no part is named" in found[1].sentence
+
+
+def test_a_whole_number_that_must_be_a_share_is_a_mistake():
+    (found,) = Prune(intermediate=1).problems(task=None, target=None)  # type: ignore[arg-type]
+    assert found[0] == ("intermediate",)
+    assert not list(Prune(intermediate=0.5).problems(task=None, target=None))  # type: ignore[arg-type]
+    for wrong in (1.0, 0, -0.5, "half"):
+        with pytest.raises(ValidationError):
+            Prune(intermediate=wrong)
+
+
+def test_settings_are_read_as_a_profile_writes_them():
+    stage = Prune.model_validate(
+        {
+            "layers": [0, 2],
+            "vocabulary": {"keep": 6000},
+            "recover": {"epochs": 3, "losses": [{"hinton": {"temperature": 4}}], "checkpoint_seconds": 5},
+        }
+    )
+    assert stage.layers == (0, 2)
+    assert stage.recover is not None
+    assert stage.recover.losses[0].name == "hinton"
+    # how often a checkpoint is written cannot change the result
+    assert "checkpoint_seconds" not in stage.key()["recover"]
+    assert [term.name for term in Prune.model_validate({"recover": {}}).recover.losses] == ["hinton", "cross_entropy"]  # type: ignore[union-attr]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Any:
+    """Train a tiny teacher once; return (root, data, its artifact)."""
+    from compactor.stages.teacher import Teacher
+
+    root = tmp_path_factory.mktemp("prune")
+    data = works.open_small(root)
+    work = works.make_work(root, "teacher", data)
+    config = {"layers": 3, "hidden": 32, "heads": 4, "intermediate": 64, "vocabulary": 160}
+    stage = Teacher.model_validate({"config": config, "train": {"epochs": 8, "learning_rate": 3e-3}, "max_length": 24})
+    stage.run(None, work)
+    return root, data, works.artifact(work.folder)
+
+
+def prune(place: Any, settings: dict[str, Any], name: str) -> Any:
+    """Run the stage; return (its work, the model that was written)."""
+    from compactor.stages._inputs import load_model
+
+    root, data, teacher = place
+    work = works.make_work(root, name, data, teacher=teacher)
+    Prune.model_validate(settings).run(teacher, work)
+    return work, load_model(work, work.folder)
+
+
+def answers(work: Any, folder: Any, model: Any) -> np.ndarray:
+    from compactor.distillation.evaluate import predict
+    from compactor.stages._inputs import encoded
+
+    return predict(model, encoded(work, folder, "validation"), threads=1)
+
+
+@pytest.mark.model
+def test_everything_at_once_is_smaller_and_as_good_after_recovery(place):
+    from compactor.stages._inputs import load_model
+
+    settings = {"layers": 2, "intermediate": 0.5, "heads": 0.5, "vocabulary": {"keep": 130}}
+    work, model = prune(place, settings | {"recover": {"epochs": 4, "learning_rate": 3e-3, "batch_size": 16}}, "all")
+    facts = work.facts
+    real = sum(parameter.numel() for parameter in model.parameters())
+    assert (facts["parameters"]["total"], facts["predicted_parameters"]) == (real, real)
+    assert facts["parameters"]["total"] < 0.7 * facts["parameters_before"]["total"]
+    assert facts["layers"] == {"before": 3, "kept": [0, 2]}
+    assert facts["layer_widths"] == [{"intermediate": 32, "heads": 2}] * 2
+    assert facts["vocabulary"]["after"] == 130
+    assert list(facts["validation_steps"]) == ["before", "layers", "cut", "refit", "vocabulary", "recovered"]
+    assert facts["validation_steps"]["recovered"] >= 0.95 >= facts["validation_steps"]["cut"] - 0.05
+    assert facts["validation"]["value"] == facts["validation_steps"]["recovered"]
+    json.dumps(facts, allow_nan=False)
+    teacher = place[2].folder
+    ours, theirs = answers(work, work.folder, model), answers(work, teacher, load_model(work, teacher))
+    assert (ours.argmax(1) == theirs.argmax(1)).mean() >= 0.95
+    assert {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "vocab.txt"} <= {
+        path.name for path in work.folder.iterdir()
+    }
+
+
+@pytest.mark.model
+def test_the_vocabulary_alone_changes_no_answer_to_texts_whose_pieces_all_stay(place):
+    from compactor.stages._inputs import encoded, load_model
+
+    work, model = prune(place, {"vocabulary": {"characters": "all"}}, "vocabulary")
+    source = place[2].folder
+    cost = work.facts["vocabulary"]["validation"]
+    assert cost["unknown_after"] == cost["unknown_before"]
+    before = load_model(work, source)
+    batches = [encoded(work, folder, "train").batch(np.arange(40)) for folder in (source, work.folder)]
+    from compactor.pruning.activations import run_model
+
+    assert np.array_equal(run_model(before, batches[0]).numpy(), run_model(model, batches[1]).numpy())
+    assert work.facts["parameters"]["embeddings"] < work.facts["parameters_before"]["embeddings"]
+    assert work.facts["parameters"]["encoder"] == work.facts["parameters_before"]["encoder"]
+
+
+@pytest.mark.model
+def test_a_deep_cut_and_dropped_pieces_are_told(place):
+    work, _ = prune(place, {"intermediate": 16, "vocabulary": {"keep": 80, "characters": "used"}}, "deep")
+    codes = {finding.code for finding in work.reporter.findings}
+    assert {"K901", "K902", "K904"} <= codes
+    (deep,) = (finding for finding in work.reporter.findings if finding.code == "K901")
+    assert "25% of the neurons" in deep.sentence
+
+
+@pytest.mark.model
+def test_the_same_run_gives_the_same_bytes(place):
+    settings = {"intermediate": [48, 32, 16], "recover": {"epochs": 1}}
+    files = []
+    for name in ("once", "twice"):
+        work, _ = prune(place, settings, name)
+        files.append(works.artifact(work.folder).content)
+    assert files[0] == files[1]
+
+
+@pytest.mark.model
+def test_killed_in_recovery_it_ends_with_the_same_bytes(place):
+    settings = {"intermediate": 0.5, "vocabulary": 130, "recover": {"epochs": 3, "checkpoint_seconds": 1e-6}}
+    whole, _ = prune(place, settings, "whole")
+
+    class KilledError(Exception):
+        """Stands for the end of the process."""
+
+    class Killer(works.Listener):
+        def event(self, kind: str, **fields: Any) -> None:
+            if kind == "checkpoint" and fields["step"] >= 7:
+                raise KilledError
+
+    root, data, teacher = place
+    work = works.make_work(root, "killed", data, teacher=teacher, reporter=Killer())
+    with pytest.raises(KilledError):
+        Prune.model_validate(settings).run(teacher, work)
+    again = works.make_work(root, "resumed", data, teacher=teacher)
+    again.checkpoints = work.checkpoints
+    Prune.model_validate(settings).run(teacher, again)
+    assert again.facts["training"]["resumed_from_step"] >= 7
+    assert works.artifact(again.folder).content == works.artifact(whole.folder).content
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"layers": 3}, "prune.layers is 3, but the model has 3 layers"),
+        ({"intermediate": 65}, "keeps 65 in layer 0, which has 64"),
+        ({"heads": [4, 4]}, "names 2 widths, but the model has 3 layers"),
+        ({"vocabulary": 5000}, "vocabulary.keep is 5000, but the tokenizer has only"),
+        ({"vocabulary": 10}, "special tokens and single characters alone are"),
+        (
+            {"vocabulary": 130, "recover": {"losses": [{"hidden_states": {}}]}},
+            "looks inside the teacher, whose vocabulary is not the pruned one",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused_with_a_sentence(place, settings, sentence, request):
+    with pytest.raises(StageError, match=sentence):
+        prune(place, settings, f"refused-{request.node.callspec.indices['settings']}")
