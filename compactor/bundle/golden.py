@@ -56,12 +56,14 @@ def make_golden(model: Model, texts: Sequence[str], pairs: Sequence[str] | None)
     cases = []
     for number, text in enumerate(everything):
         pair = None if seconds is None else seconds[number]
-        logits = model.logits(text, pair)[0]
+        logits, inputs = model.logits(text, pair)[0], model.encode(text, pair)[0]
         case = {"text": text} if pair is None else {"text": text, "pair": pair}
         cases.append(
             {
                 **case,
-                "inputs": model.encode(text, pair)[0],
+                "inputs": inputs,
+                # Libraries of other languages differ in how they cut: with this, a reader can tell such a case from a wrong tokenizer.
+                "at_max_length": len(inputs["input_ids"]) == model.interface.max_length,
                 model.interface.output: [float(value) for value in logits],
                 "answer": model(text, pair) if pair is not None else model(text),
                 "decided": _lead(logits) >= DECIDED,

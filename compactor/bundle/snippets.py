@@ -61,7 +61,10 @@ env.allowRemoteModels = false;
 env.localModelPath = "..";  // the folder that holds this one
 const classify = await pipeline("text-classification", "{name}", {{ dtype: "{dtype}" }});  // the name of this folder
 console.log(await classify({texts}));
-```"""
+```
+
+transformers.js 4.3.1 gives the ids and answers of golden.json except for texts of more than {max_length} tokens: it cuts after it has
+added the special tokens, and so loses the last of them. Cut such texts yourself."""
 
 JAVASCRIPT_PAIR = """\
 With transformers.js, in Node or a browser:
@@ -75,7 +78,10 @@ const tokenizer = await AutoTokenizer.from_pretrained("{name}");  // the name of
 const model = await AutoModelForSequenceClassification.from_pretrained("{name}", {{ dtype: "{dtype}" }});
 const {{ logits }} = await model(tokenizer("the first sentence", {{ text_pair: "the second sentence", truncation: true }}));
 console.log(logits.tolist());
-```"""
+```
+
+transformers.js 4.3.1 gives the ids and answers of golden.json except for texts of more than {max_length} tokens: it cuts after it has
+added the special tokens, and so loses the last of them. Cut such texts yourself."""
 
 
 def loading(manifest: dict[str, Any]) -> str:
@@ -92,6 +98,7 @@ def loading(manifest: dict[str, Any]) -> str:
         "file": manifest["model"].removeprefix(f"{MODEL_FOLDER}/"),
         "dtype": javascript_dtype(manifest["precision"]),
         "name": "bundle",
+        "max_length": manifest["max_length"],
     }
     code = [COMPACTOR, PLAIN, OPTIMUM, JAVASCRIPT_PAIR if manifest["pair"] else JAVASCRIPT]
     return "\n\n".join(["## Load it", *[text.format(**values) for text in code]])

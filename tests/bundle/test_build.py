@@ -80,6 +80,9 @@ def test_golden_holds_the_awkward_and_the_real_texts(built):
         golden = read(built[name] / "golden.json")
         assert [case["text"] for case in golden["cases"]] == [*AWKWARD, *TEXTS]
         assert all(set(case["inputs"]) == set(read(built[name] / "manifest.json")["inputs"]) for case in golden["cases"])
+        full = {case["text"]: case["at_max_length"] for case in golden["cases"]}
+        assert full[AWKWARD[-1]]
+        assert not full["parcel late"]
     assert len(AWKWARD) >= 16
     assert golden["cases"][-1]["pair"] == PAIRS[-1]
     assert golden["tolerance"]["absolute"] == 1e-4
