@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -65,7 +66,7 @@ class TerminalReporter(Reporter):
         try:
             if self._events is None:
                 self._events = _open_at_line(self._events_path)
-            self._events.write(json.dumps(entry, ensure_ascii=False, default=str) + "\n")
+            self._events.write(json.dumps(_finite(entry), ensure_ascii=False, allow_nan=False, default=str) + "\n")
             self._events.flush()
         except OSError as error:
             raise disk_error(error, self._events_path) from error
@@ -180,6 +181,15 @@ class _LineBar(Bar):
         share = 100 * self._done // self._total
         self._say(f"{self._description}: {share} % ({self._done}/{self._total} {self._unit}, {times}{shown})")
         self._told, self._told_at = now, self._done
+
+
+def _finite(value: Any) -> Any:
+    """Replace NaN and infinity, which JSON does not have, by their names."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(name): _finite(item) for name, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _figures(shown: dict[str, Any]) -> str:

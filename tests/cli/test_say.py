@@ -53,6 +53,14 @@ def test_the_half_line_of_a_killed_run_spoils_no_other(tmp_path):
     assert json.loads(lines[2])["kind"] == "b"
 
 
+def test_a_loss_that_is_not_a_number_leaves_json_that_others_can_read(tmp_path):
+    TerminalReporter(tmp_path / "e", stream=io.StringIO()).event(
+        "step", loss=float("nan"), parts={"hinton": [float("inf"), 1.0]}
+    )
+    (entry,) = [json.loads(line, parse_constant=pytest.fail) for line in (tmp_path / "e").read_text().splitlines()]
+    assert (entry["loss"], entry["parts"]) == ("nan", {"hinton": ["inf", 1.0]})
+
+
 def test_events_that_cannot_be_written_are_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StageError, match="cannot write"):
