@@ -20,7 +20,7 @@ CHAPTERS = {
     "File Formats": "csv configparser tomllib netrc plistlib xdrlib",
     "Cryptographic Services": "hashlib hmac secrets",
     "Generic Operating System Services": """os io _pyio time logging platform errno ctypes getopt""",
-    "Command-Line Interface Libraries": "argparse optparse getpass fileinput curses cmd shlex",
+    "Command-Line Interface Libraries": "argparse optparse getpass curses cmd shlex",
     "Concurrent Execution": """threading _threading_local multiprocessing concurrent subprocess sched queue contextvars _thread
         _dummy_thread""",
     "Networking and Interprocess Communication": "asyncio socket ssl select selectors signal mmap asyncore asynchat",

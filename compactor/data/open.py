@@ -71,12 +71,13 @@ def open_data(
     if settings.limit is not None and settings.limit < len(positions):
         positions = np.sort(generator.permutation(positions)[: settings.limit])
         rows["train"] = rows["train"].select(positions)
+    keys = {role: text_keys(split) for role, split in rows.items()}
     if isinstance(settings.validation, float):
-        train, validation = stratified_split(rows["train"].labels, text_keys(rows["train"]), settings.validation, generator)
-        rows |= {"train": rows["train"].select(train), "validation": rows["train"].select(validation)}
+        train, held = stratified_split(rows["train"].labels, keys["train"], settings.validation, generator)
+        rows |= {"train": rows["train"].select(train), "validation": rows["train"].select(held)}
+        keys |= {"train": keys["train"][train], "validation": keys["train"][held]}
         positions = positions[train]
     splits: dict[str, Rows] = {role: rows[role] for role in ("train", "validation", "test") if role in rows}
-    keys = {role: text_keys(split) for role, split in splits.items()}
     findings = [
         *describe(splits, keys, labels, sum(table.empty for table in tables.values())),
         *_limited(settings, tables["train"]),

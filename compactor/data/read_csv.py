@@ -37,12 +37,16 @@ def _header(source: Source) -> list[str]:
 
     assert source.path is not None
     try:
-        with source.path.open(encoding="utf-8-sig", newline="") as stream:
+        # Bytes that are not UTF-8 are looked for in the columns that are read; only in those may they do harm.
+        with source.path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
             rows = csv.reader(stream) if source.kind == "csv" else csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
-            return next((row for row in rows if row), [])
-    except (UnicodeDecodeError, csv.Error) as error:
+            names = next((row for row in rows if row), [])
+    except csv.Error as error:
         check_encoding(source.path, source.name)
         raise DataError("D104", f"{source.name}: the first line cannot be read: {error}", "it must name the columns") from error
+    if any("\ufffd" in name for name in names):
+        check_encoding(source.path, source.name)
+    return names
 
 
 def _batches(source: Source, path: Path, columns: Columns) -> Iterator[pa.RecordBatch]:

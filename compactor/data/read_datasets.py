@@ -46,6 +46,8 @@ def read_hub(source: Source, columns: Columns, *, cache: Path, online: bool) -> 
     name, _, config = source.name.partition(":")
     download = library.DownloadConfig(cache_dir=str(cache / "hub" / "downloads"), max_retries=1)
     try:
+        # Asked first: `load_dataset` alone retries for half a minute before it says that nobody answers.
+        _ask_hub(name)
         loaded = library.load_dataset(name, config or None, cache_dir=str(cache / "hub"), download_config=download)
     except Exception as error:
         # Each version of the two hub libraries raises other types here (httpx, requests, their own): all mean "not to be had".
@@ -66,6 +68,12 @@ def _library(source: Source) -> Any:
             "D120", f"data.{source.role}: {source.name} needs the package `datasets`", 'pip install "compactor[hub]"'
         ) from error
     return datasets
+
+
+def _ask_hub(name: str) -> None:
+    from huggingface_hub import HfApi
+
+    HfApi().dataset_info(name, timeout=20)
 
 
 def _split(loaded: Any, source: Source) -> Any:

@@ -39,10 +39,15 @@ class Source:
             return hash_value({"hub": self.name, "role": self.role})
         if self.kind == "folder":
             return hash_value({"role": self.role, "files": hash_folder(self.path)})
-        state = self.path.stat()
-        return hash_value(
-            {"format": self.kind, "sha256": _hash_once(self.path, state.st_size, state.st_mtime_ns, state.st_ino)}
-        )
+        try:
+            state = self.path.stat()
+            content = _hash_once(self.path, state.st_size, state.st_mtime_ns, state.st_ino)
+        except OSError as error:
+            reason = error.strerror or error
+            raise DataError(
+                "D101", f"data.{self.role}: {self.name} cannot be read: {reason}", "check its permissions"
+            ) from error
+        return hash_value({"format": self.kind, "sha256": content})
 
 
 def find_source(name: str, role: str, near: tuple[Path, ...]) -> Source:
