@@ -106,6 +106,26 @@ def _name_nodes(graph: onnx.GraphProto) -> None:
         if parts[:1] == [SCOPE]:
             parts = parts[1:]
         node.name = _free_name("/" + "/".join([*parts, node.op_type]), taken)
+    _name_values(graph)
+
+
+def _name_values(graph: onnx.GraphProto) -> None:
+    """Name what a node makes after the node, and constants by number; inputs, outputs and weights keep their names."""
+    fixed = _output_names(graph) | {value.name for value in graph.input}
+    renamed = {
+        name: f"{node.name}:{position}"
+        for node in graph.node
+        for position, name in enumerate(node.output)
+        if name and name not in fixed
+    }
+    anonymous = [tensor for tensor in graph.initializer if tensor.name.startswith(("/", "onnx::")) and not _is_matrix(tensor)]
+    renamed |= {tensor.name: f"constant_{number}" for number, tensor in enumerate(anonymous)}
+    for node in graph.node:
+        for position, name in enumerate(node.output):
+            node.output[position] = renamed.get(name, name)
+    for tensor in anonymous:
+        tensor.name = renamed[tensor.name]
+    _rename_inputs(graph, renamed)
 
 
 def _module_path(scopes: str) -> list[str]:
@@ -120,11 +140,7 @@ def _module_path(scopes: str) -> list[str]:
 def _name_weights(graph: onnx.GraphProto) -> None:
     """Name matrices that lost their name after the node that uses them, and drop the wrapper's scope: `bert.pooler.dense.weight`."""
     taken = {tensor.name for tensor in graph.initializer}
-    lost = {
-        tensor.name
-        for tensor in graph.initializer
-        if not tensor.name.startswith(f"{SCOPE}.") and tensor.data_type == TensorProto.FLOAT and len(tensor.dims) > 1
-    }
+    lost = {tensor.name for tensor in graph.initializer if not tensor.name.startswith(f"{SCOPE}.") and _is_matrix(tensor)}
     names: dict[str, str] = {}
     for node in graph.node:
         scope = node.name.strip("/").split("/")[:-1]
@@ -163,6 +179,10 @@ def _strip(model: onnx.ModelProto) -> None:
     for item in (*graph.node, *graph.input, *graph.output, *graph.initializer):
         item.doc_string = ""
         del item.metadata_props[:]
+
+
+def _is_matrix(tensor: TensorProto) -> bool:
+    return tensor.data_type == TensorProto.FLOAT and len(tensor.dims) > 1
 
 
 def _output_names(graph: onnx.GraphProto) -> set[str]:

@@ -1,1 +1,22 @@
-"""Fewer bits in an ONNX graph: dynamic and static int8."""
+"""Fewer bits in an ONNX graph: dynamic and static int8 for processors, float16 for GPUs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from compactor.quantization.dynamic import quantize_dynamic_int8
+    from compactor.quantization.half import convert_fp16
+    from compactor.quantization.static import quantize_static_int8
+
+# Imported at first use: naming this room must not cost the import of onnxruntime.
+_HOMES = {"quantize_dynamic_int8": "dynamic", "quantize_static_int8": "static", "convert_fp16": "half"}
+
+__all__ = ["convert_fp16", "quantize_dynamic_int8", "quantize_static_int8"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

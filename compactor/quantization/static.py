@@ -1,0 +1,136 @@
+"""Static int8: weights in 8 bits, activations in 8 bits with ranges measured beforehand, so that no answer depends on its batch."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from compactor.base.errors import CompactorError
+from compactor.quantization.calibration import Method, Range, activation_ranges
+from compactor.quantization.dynamic import quantizer_failed
+from compactor.quantization.folder import scratch, write_folder
+from compactor.quantization.graph import PRODUCTS, Chosen, account, choose, load_float, strip
+from compactor.quantization.tables import quantize_tables
+
+
+def quantize_static_int8(
+    source: Path,
+    folder: Path,
+    batches: Iterable[dict[str, np.ndarray]],
+    *,
+    reduce_range: bool,
+    per_channel: bool = True,
+    embeddings: bool = True,
+    keep: Sequence[str] = (),
+    method: Method = "minmax",
+) -> dict[str, Any]:
+    """Quantize an unfused fp32 ONNX folder to QDQ form: unsigned activations, signed weights.
+
+    Only products with a constant matrix are quantized, and only their inputs: with quantized outputs accuracy falls, and with signed
+    activations onnxruntime multiplies in float on x86, several times slower than fp32.
+
+    Args:
+        source: ONNX folder in fp32, not optimized by onnxruntime.
+        folder: is filled.
+        batches: rows to measure activations on, `input_ids` and so on, int64 (batch, sequence); read once.
+        reduce_range: 7-bit weights, for processors without 8-bit dot products.
+        per_channel: one scale a column of a matrix.
+        embeddings: quantize the tables too.
+        keep: patterns of node names to leave in float.
+        method: how ranges are found, see `calibration.activation_ranges`.
+
+    Returns:
+        The facts of `graph.account`, `calibration_rows`, `size_bytes`, `seconds`.
+
+    Raises:
+        StageError: as `quantize_dynamic_int8`; Q107 no rows, Q108 values that are not finite.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    begun = time.perf_counter()
+    model = load_float(source)
+    chosen = choose(model, embeddings=embeddings, keep=keep)
+    counter = _Counter(batches)
+    with scratch(folder) as place:
+        inputs = _activations(model, chosen)
+        ranges = activation_ranges(model, inputs, counter, method=method, place=place) if inputs else {}
+        try:
+            if inputs:
+                model = _quantize_products(model, chosen, ranges, per_channel=per_channel, reduce_range=reduce_range)
+        except (OSError, CompactorError):
+            raise
+        except Exception as error:  # the quantizer raises bare Exception and assertions
+            raise quantizer_failed(error) from error
+    quantize_tables(model, chosen.tables)
+    strip(model)
+    facts = account(model, chosen)
+    size_bytes = write_folder(model, source, folder, precision="int8-static")
+    seconds = round(time.perf_counter() - begun, 3)
+    return {**facts, "calibration_rows": counter.rows, "size_bytes": size_bytes, "seconds": seconds}
+
+
+class _Counter:
+    """Batches passed on, their rows counted."""
+
+    def __init__(self, batches: Iterable[dict[str, np.ndarray]]) -> None:
+        self._batches = batches
+        self.rows = 0
+
+    def __iter__(self) -> Any:
+        for batch in self._batches:
+            self.rows += len(batch["input_ids"])
+            yield batch
+
+
+def _activations(model: onnx.ModelProto, chosen: Chosen) -> list[str]:
+    """Name the tensors that enter the chosen products, each once."""
+    wanted = set(chosen.products)
+    return list(dict.fromkeys(node.input[0] for node in model.graph.node if node.name in wanted))
+
+
+def _quantize_products(
+    model: onnx.ModelProto, chosen: Chosen, ranges: dict[str, Range], *, per_channel: bool, reduce_range: bool
+) -> onnx.ModelProto:
+    from onnxruntime.quantization import CalibrationMethod, QDQQuantizer, QuantType, TensorsData
+
+    found = {name: (np.array(low, dtype=np.float32), np.array(high, dtype=np.float32)) for name, (low, high) in ranges.items()}
+    quantizer = QDQQuantizer(
+        model,
+        per_channel,
+        reduce_range,
+        QuantType.QInt8,
+        QuantType.QUInt8,
+        TensorsData(CalibrationMethod.MinMax, found),
+        list(chosen.products),
+        [],
+        sorted(PRODUCTS),
+        {"OpTypesToExcludeOutputQuantization": sorted(PRODUCTS), "WeightSymmetric": True, "ActivationSymmetric": False},
+    )
+    quantizer.quantize_model()
+    quantized: onnx.ModelProto = quantizer.model.model
+    _leave_others_in_float(quantized, chosen)
+    return quantized
+
+
+def _leave_others_in_float(model: onnx.ModelProto, chosen: Chosen) -> None:
+    """Let every node but the chosen products read activations as they were before quantization, in place.
+
+    The quantizer puts QuantizeLinear and DequantizeLinear before all readers of a tensor, the residual sums too, which costs
+    accuracy and time and gains nothing.
+    """
+    wanted = set(chosen.products)
+    quantize = {node.output[0]: node.input[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+    floats = {
+        node.output[0]: quantize[node.input[0]]
+        for node in model.graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in quantize
+    }
+    for node in model.graph.node:
+        if node.name not in wanted:
+            for position, name in enumerate(node.input):
+                node.input[position] = floats.get(name, name)
