@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from compactor.base.artifact import Artifact
-from compactor.base.errors import CompactorError, StageError
+from compactor.base.errors import CompactorError, StageError, disk_error
 from compactor.base.finding import Finding
 from compactor.base.settings import setting
 from compactor.stages._contract import Stage, Work
@@ -66,7 +66,7 @@ class Package(Stage):
         elsewhere = work.checkpoints / COPY
         shutil.rmtree(elsewhere, ignore_errors=True)
         try:
-            shutil.copytree(work.folder, elsewhere)
+            _copy(work.folder, elsewhere)
             found = verify_fresh(elsewhere, provider=provider)
         finally:
             shutil.rmtree(elsewhere, ignore_errors=True)
@@ -78,6 +78,17 @@ class Package(Stage):
                 "B104", f"the bundle does not pass its own test ({reason})", "run the stage again with --redo package"
             )
         work.facts["verified"] = [check["name"] for check in found["checks"]]
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a folder file by file; `shutil.copytree` would not say that the disk is full, but list every file that failed."""
+    for path in sorted(path for path in source.rglob("*") if path.is_file()):
+        place = target / path.relative_to(source)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
+        except OSError as error:
+            raise disk_error(error, place) from error
 
 
 def _provider(work: Work) -> str | None:

@@ -139,3 +139,19 @@ def test_it_works_when_the_command_is_run_from_another_folder(source, work, tmp_
     monkeypatch.setitem(os.environ, "PYTHONPATH", "")
     package().run(source, work)
     assert work.facts["verified"]
+
+
+def test_a_full_disk_is_told_and_leaves_no_copy(source, work, monkeypatch):
+    import errno
+    import shutil
+
+    def full(origin, place):
+        if "elsewhere" in str(place):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return original(origin, place)
+
+    original = shutil.copyfile
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(StageError, match="R101: the disk is full"):
+        package().run(source, work)
+    assert not list(work.checkpoints.iterdir())
