@@ -71,7 +71,7 @@ def _row(session: Session, done: Done, before: list[Row]) -> Row:
     row.parameters = parameters(artifact, before)
     row.onnx = before[-1].onnx if artifact.kind == "bundle" and before else onnx_folder(session, artifact)
     assert row.onnx is not None
-    row.size_by_part, row.size_bytes = sizes(row.onnx)
+    row.size_by_part, row.size_bytes = sizes(artifact.folder if artifact.kind == "bundle" else row.onnx)
     teacher = before[0].onnx if before else None
     row.validation_quality = quality(session, row.onnx, "validation", teacher)
     return row
