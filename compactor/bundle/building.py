@@ -39,6 +39,7 @@ def build(
     made: dict[str, Any] | None = None,
     model_licence: str | None = None,
     data_licence: str | None = None,
+    reduce_range: bool | None = None,
 ) -> dict[str, Any]:
     """Write a bundle.
 
@@ -53,6 +54,7 @@ def build(
         made: how it was made: stages and keys.
         model_licence: as the user or the model's own files state it; None when nobody does.
         data_licence: the same for the data.
+        reduce_range: int8 weights have 7 bits, so that no processor saturates; by default what the target asks for.
 
     Returns:
         `files`, `size_bytes`, `oldest_onnxruntime` and `golden` (number of cases).
@@ -62,6 +64,7 @@ def build(
             target has.
     """
     interface = _interface(source)
+    interface["reduce_range"] = not target.int8_dot_product if reduce_range is None else reduce_range
     try:
         _copy_model(source, folder, interface)
         write_json(folder / layout.LABELS, interface["labels"])

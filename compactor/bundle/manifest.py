@@ -43,7 +43,7 @@ def make_manifest(
 
     Args:
         folder: the bundle in the making; every file that is there is hashed.
-        interface: content of interface.json.
+        interface: content of interface.json, with `labels` and `reduce_range` (7-bit weights) beside it.
         name: of the model.
         target: the device it was made for.
         made: how it was made: stages and keys, JSON-able, without paths.
@@ -78,7 +78,7 @@ def make_manifest(
         "oldest_onnxruntime": oldest,
         "tested_onnxruntime": _onnxruntime_version(),
         "providers": [target.provider],
-        "instruction_sets": _instruction_sets(interface, target),
+        "instruction_sets": _instruction_sets(interface),
         "session": {
             "intra_op_num_threads": target.threads,
             "inter_op_num_threads": 1,
@@ -159,9 +159,9 @@ def _tokenizer(tokens: dict[str, Any]) -> dict[str, Any]:
     return {"model": tokens["model"].get("type"), "lower_cases": lower, "special_ids": special}
 
 
-def _instruction_sets(interface: dict[str, Any], target: Target) -> dict[str, Any]:
-    """Say on which processors the answers can be trusted. For a target without dot products, weights were quantized to 7 bits."""
-    if width(interface["precision"]) != "int8" or interface.get("reduce_range", not target.int8_dot_product):
+def _instruction_sets(interface: dict[str, Any]) -> dict[str, Any]:
+    """Say on which processors the answers can be trusted."""
+    if width(interface["precision"]) != "int8" or interface["reduce_range"]:
         return {"x86_64": "any", "aarch64": "any"}
     return {
         "x86_64": {"any_of": list(INT8_DOT_PRODUCTS)},

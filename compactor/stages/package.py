@@ -54,6 +54,7 @@ class Package(Stage):
                 made=_made(source),
                 model_licence=self.license or _teacher_licence(profile, work),
                 data_licence=self.data_license,
+                reduce_range=source.facts.get("reduce_range"),
             )
         )
         self._prove(work)

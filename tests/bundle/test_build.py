@@ -53,6 +53,11 @@ def test_it_says_whether_answers_depend_on_padding_and_on_the_processor(built):
     assert "avx512_vnni" in quantized["instruction_sets"]["x86_64"]["any_of"]
 
 
+def test_seven_bit_weights_are_safe_everywhere(sources, tmp_path):
+    folder = make(sources["int8"], tmp_path / "bundle", reduce_range=True)
+    assert read(folder / "manifest.json")["instruction_sets"]["x86_64"] == "any"
+
+
 def test_every_file_but_the_written_after_is_hashed(bundle):
     manifest = read(bundle / "manifest.json")
     assert set(manifest["files"]) == set(hash_folder(bundle)) - {"manifest.json", "README.md"}

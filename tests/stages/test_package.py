@@ -51,7 +51,9 @@ class Findings(Reporter):
 @pytest.fixture
 def source(tmp_path) -> Artifact:
     folder = write_onnx_folder(tmp_path / "export")
-    return Artifact(folder, "ab" * 32, "onnx", "export", {"sources": {"source": "cd" * 32}, "versions": {"torch": "2"}})
+    return Artifact(
+        folder, "ab" * 32, "onnx", "export", {"sources": {"source": "cd" * 32}, "versions": {"torch": "2"}, "facts": {}}
+    )
 
 
 @pytest.fixture
