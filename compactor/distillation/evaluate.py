@@ -1,29 +1,18 @@
-"""A torch model's answers on encoded rows, and how a batch of arrays becomes what a model is called with."""
+"""A torch model's answers on encoded rows, and how often they are right."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from compactor.base.reporter import Reporter
-from compactor.models.families import describe
+from compactor.models.feeding import feed
 
 if TYPE_CHECKING:
     from compactor.data import Encoded
-
-
-def feed(model: Any, batch: Mapping[str, np.ndarray], device: torch.device) -> tuple[dict[str, Tensor], Tensor]:
-    """Return (what the model is called with, labels); segment ids only for a model that tells segments apart."""
-    names = ["input_ids", "attention_mask"]
-    types = describe(model).types
-    if types is not None and types.num_embeddings > 1:
-        names.append("token_type_ids")
-    inputs = {name: torch.from_numpy(batch[name]).to(device) for name in names}
-    return inputs, torch.from_numpy(batch["labels"]).to(device)
 
 
 def predict(
@@ -41,8 +30,7 @@ def predict(
     batches = list(_by_length(np.asarray(encoded.lengths), batch_size))
     with (reporter or Reporter()).bar("answers", len(encoded), "rows") as bar, torch.inference_mode():
         for rows in batches:
-            inputs, _ = feed(model, encoded.batch(rows), device)
-            answers = model(**inputs).logits.float().cpu().numpy()
+            answers = model(**feed(model, encoded.batch(rows), device)).logits.float().cpu().numpy()
             if logits is None:
                 logits = np.empty((len(encoded), answers.shape[1]), dtype=np.float32)
             logits[rows] = answers

@@ -15,9 +15,9 @@ from compactor.base.errors import StageError
 from compactor.base.reporter import Reporter
 from compactor.data import grouped_batches
 from compactor.distillation.checkpoint import State, load_state, save_state
-from compactor.distillation.evaluate import feed
 from compactor.distillation.pieces import UsedPieces
 from compactor.distillation.trainer import TrainSettings, learning_rate_at
+from compactor.models.feeding import feed
 
 if TYPE_CHECKING:
     from compactor.data import Encoded
@@ -91,7 +91,8 @@ class Training:
         rate = learning_rate_at(self.settings, self.step, self.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        inputs, labels = feed(self.model, self.encoded.batch(rows), self.device)
+        batch = self.encoded.batch(rows)
+        inputs, labels = feed(self.model, batch, self.device), torch.from_numpy(batch["labels"]).to(self.device)
         total, parts = self.objective(self.model, inputs, labels, rows, self.step / max(1, self.steps - 1))
         total.backward()
         if self.settings.clip_norm:

@@ -39,7 +39,7 @@ class UsedPieces:
         if self._padding is not None:
             used[self._padding] = True
         self._hook: RemovableHandle | None = None
-        self._part = self._whole
+        self._part: nn.Parameter = self._whole
         if used.mean() <= LARGEST_SHARE:
             device = self._whole.device
             self._used = torch.from_numpy(np.flatnonzero(used)).to(device)

@@ -41,7 +41,11 @@ class Recorder:
     def relations(self) -> dict[int, tuple[Tensor, Tensor, Tensor]]:
         """Return (query, key, value) by layer as it was numbered, each (rows, length, heads * head size)."""
         kept = self._kept
-        return {number: (kept[number, "query"], kept[number, "key"], kept[number, "value"]) for number, name in kept if name == "query"}
+        return {
+            number: (kept[number, "query"], kept[number, "key"], kept[number, "value"])
+            for number, name in kept
+            if name == "query"
+        }
 
     def _keeper(self, number: int, name: str) -> Any:
         def keep(_module: nn.Module, _inputs: Any, output: Tensor) -> None:

@@ -37,7 +37,11 @@ def new_encoder(
         texts: the training texts, for the vocabulary.
         labels: label names in id order.
         pair: rows have two sentences, so segments need embeddings.
-        layers, hidden, heads, intermediate, max_positions: the shape.
+        layers: encoder layers.
+        hidden: width of the residual stream.
+        heads: attention heads; they divide `hidden` evenly.
+        intermediate: width of the feed-forward part.
+        max_positions: rows of the position table.
         vocabulary: pieces wanted; fewer where the texts give fewer.
         max_length: most pieces of a text, at most `max_positions`.
         dropout: of states and attention, while training.

@@ -152,7 +152,8 @@ def _converted(folder: Path) -> Tokenizer:
         with quiet_transformers():
             from transformers import AutoTokenizer
 
-            return AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
+            tokenizer: Tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
+            return tokenizer
     except Exception as error:
         sentence = f"{folder} has no tokenizer.json, and its other files give no fast tokenizer ({str(error).splitlines()[0]})"
         raise StageError(

@@ -90,7 +90,6 @@ class Distill(Stage):
 
         rows = encoded(work, work.folder, "train")
         chosen = np.random.default_rng(work.seed).permutation(len(rows))[:PROJECTION_ROWS]
-        chosen = chosen[np.argsort(rows.lengths[chosen], kind="stable")]
         for start in range(0, len(chosen), PROJECTION_BATCH):
             yield rows.batch(chosen[start : start + PROJECTION_BATCH])
 

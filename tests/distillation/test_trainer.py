@@ -38,7 +38,9 @@ def test_the_other_decays(decay: Any, middle: float, last: float) -> None:
     assert learning_rate_at(settings, 999, 1000) == pytest.approx(last, abs=1e-4)
 
 
-def train(rows: Any, folder: Path, model: Any = None, losses: Any = None, validate: Any = None, **settings: Any) -> tuple[Any, dict[str, Any]]:
+def train(
+    rows: Any, folder: Path, model: Any = None, losses: Any = None, validate: Any = None, **settings: Any
+) -> tuple[Any, dict[str, Any]]:
     from compactor.distillation.losses import parse_losses
     from compactor.distillation.objective import Objective
 
@@ -46,7 +48,15 @@ def train(rows: Any, folder: Path, model: Any = None, losses: Any = None, valida
     objective = Objective(parse_losses(losses or ["cross_entropy"]), None, model)
     settings = {"epochs": 10.0, "batch_size": 8, "learning_rate": 2e-2, **settings}
     facts = fit(
-        model, rows, objective, TrainSettings(**settings), seed=0, threads=1, checkpoints=folder, reporter=Reporter(), validate=validate
+        model,
+        rows,
+        objective,
+        TrainSettings(**settings),
+        seed=0,
+        threads=1,
+        checkpoints=folder,
+        reporter=Reporter(),
+        validate=validate,
     )
     return model, facts
 
@@ -78,7 +88,9 @@ def test_biases_and_norms_do_not_decay_and_unused_pieces_stay(rows: Any, tmp_pat
     import torch
 
     start = tiny.model(1)
-    model, _ = train(rows, tmp_path / "kept", tiny.model(1), epochs=0.25, learning_rate=1e-9, weight_decay=1e8, warmup=0.0, decay="constant")
+    model, _ = train(
+        rows, tmp_path / "kept", tiny.model(1), epochs=0.25, learning_rate=1e-9, weight_decay=1e8, warmup=0.0, decay="constant"
+    )
     before, after = start.state_dict(), model.state_dict()
     assert not torch.allclose(before["classifier.weight"], after["classifier.weight"], rtol=1e-2)
     for name in ("bert.encoder.layer.0.output.LayerNorm.weight", "bert.encoder.layer.0.output.dense.bias"):
@@ -89,7 +101,9 @@ def test_biases_and_norms_do_not_decay_and_unused_pieces_stay(rows: Any, tmp_pat
 
 
 @pytest.mark.model
-def test_training_the_used_pieces_alone_gives_the_same_weights(rows: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_the_used_pieces_alone_gives_the_same_weights(
+    rows: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
 
     from compactor.distillation import pieces
@@ -139,7 +153,7 @@ def test_a_checkpoint_of_another_training_or_a_torn_one_is_not_used(rows: Any, t
     import torch
 
     once, _ = train(rows, tmp_path / "kept", epochs=2.0, checkpoint_seconds=1e-6)
-    other, facts = train(rows, tmp_path / "kept", epochs=3.0)
+    _, facts = train(rows, tmp_path / "kept", epochs=3.0)
     assert facts["resumed_from_step"] == 0
     torn = next((tmp_path / "kept").glob("step-*")) / "state.safetensors"
     torn.write_bytes(torn.read_bytes()[:1000])
@@ -174,8 +188,15 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(tmp_path: Path) ->
     """The training under test has dropout, schedules, a learned projection and keeps the best epoch; it saves after every step."""
 
     def run(name: str, kill_after: float | None = None) -> bool:
-        command = [sys.executable, "-m", "tests.distillation.train_tiny", *(str(tmp_path / part) for part in ("rows", name, f"{name}.bin"))]
-        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        command = [
+            sys.executable,
+            "-m",
+            "tests.distillation.train_tiny",
+            *(str(tmp_path / part) for part in ("rows", name, f"{name}.bin")),
+        ]
+        process = subprocess.Popen(
+            command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+        )
         assert process.stdout is not None
         if kill_after is not None:
             process.stdout.readline()

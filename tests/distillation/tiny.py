@@ -18,7 +18,10 @@ def rows(folder: Path, count: int = 60, seed: int = 0) -> Any:
     generator = np.random.default_rng(seed)
     lengths = generator.integers(3, 9, count)
     labels = generator.integers(0, LABELS, count)
-    ids = [np.concatenate([[2, 10 + label], generator.integers(20, 40, size - 2)]) for size, label in zip(lengths, labels, strict=True)]
+    ids = [
+        np.concatenate([[2, 10 + label], generator.integers(20, 40, size - 2)])
+        for size, label in zip(lengths, labels, strict=True)
+    ]
     np.save(folder / "ids.npy", np.concatenate(ids).astype(np.int32))
     np.save(folder / "offsets.npy", np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
     np.save(folder / "first.npy", lengths.astype(np.int32))
@@ -32,9 +35,22 @@ def model(seed: int = 0, *, layers: int = 2, hidden: int = 16, heads: int = 2, d
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
     torch.manual_seed(seed)
-    common = {"vocab_size": PIECES, "max_position_embeddings": 40, "num_labels": LABELS, "pad_token_id": 0, "initializer_range": 0.2}
+    common = {
+        "vocab_size": PIECES,
+        "max_position_embeddings": 40,
+        "num_labels": LABELS,
+        "pad_token_id": 0,
+        "initializer_range": 0.2,
+    }
     if kind == "distilbert":
-        own = {"dim": hidden, "n_layers": layers, "n_heads": heads, "hidden_dim": 32, "dropout": dropout, "attention_dropout": dropout}
+        own = {
+            "dim": hidden,
+            "n_layers": layers,
+            "n_heads": heads,
+            "hidden_dim": 32,
+            "dropout": dropout,
+            "attention_dropout": dropout,
+        }
     else:
         own = {
             "hidden_size": hidden,

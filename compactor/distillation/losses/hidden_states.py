@@ -27,7 +27,9 @@ class HiddenStates(Loss):
 
     needs: ClassVar[frozenset[Need]] = frozenset({"hidden_states"})
 
-    layers: Literal["all", "last"] = setting("all", "which of the student's layers, each with its place in the teacher; or the last only")
+    layers: Literal["all", "last"] = setting(
+        "all", "which of the student's layers, each with its place in the teacher; or the last only"
+    )
     embeddings: bool = setting(False, "compare the embeddings' outputs too")
 
     def parameters(self, student: Shape, teacher: Shape) -> dict[str, tuple[int, int]]:
