@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from collections.abc import Iterator
@@ -79,6 +78,8 @@ def _looked(hint: str, near: tuple[Path, ...]) -> str:
 
 def header(path: Path) -> list[str] | None:
     """Return the column names of a csv or tsv file; None for another kind of file or one that is not text."""
+    import csv
+
     delimiter = DELIMITERS.get(path.suffix.lower())
     if delimiter is None or not path.is_file():
         return None
