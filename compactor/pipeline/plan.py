@@ -81,7 +81,10 @@ def make_plan(profile: Profile, store: Store, data: dict[str, Any], previous: di
     teacher = ""
     for given in profile.steps:
         before = steps[-1] if steps else None
-        steps.append(plan_step(profile, store, data, given.label, given.name, given.stage, before, teacher, previous))
+        step = plan_step(
+            profile, store, data, given.label, given.name, given.stage, before, teacher, previous, given.source_hash
+        )
+        steps.append(step)
         if given.name == "teacher":
             teacher = steps[-1].key
     return Plan(tuple(steps))
@@ -97,8 +100,9 @@ def plan_step(
     before: PlannedStep | None,
     teacher: str,
     previous: dict[str, Any] | None = None,
+    source_hash: str = "",
 ) -> PlannedStep:
-    """Compute one step; also used for controls, which are steps outside the chain."""
+    """Compute one step; also used for controls, which are steps outside the chain. `source_hash` is that of a user's own stage file."""
     sources = {"source": before.key} if before else {}
     if stage.uses_teacher and teacher:
         sources["teacher"] = teacher
@@ -111,7 +115,8 @@ def plan_step(
         "seed": profile.seed,
         **sources,
     }
-    if outside := stage.fingerprint(profile.near):
+    outside = stage.fingerprint(profile.near) | ({"stage": source_hash} if source_hash else {})
+    if outside:
         parts["files"] = outside
     if stage.uses_target:
         parts["target"] = profile.target.key()

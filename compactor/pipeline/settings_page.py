@@ -28,7 +28,9 @@ def settings_page() -> str:
     pages = [INTRODUCTION, *_section("## The head", Head)]
     for name in ("teacher", *sorted(set(STAGES.names()) - {"teacher"})):
         pages += _section(f"## Stage `{name}`", STAGES.load(name))
-    pages.append("## Losses\n\nItems of `losses`; each also takes `weight`: a number, or `{from: 0.9, to: 0.5}` over the training.\n")
+    pages.append(
+        "## Losses\n\nItems of `losses`; each also takes `weight`: a number, or `{from: 0.9, to: 0.5}` over the training.\n"
+    )
     for name in LOSSES.names():
         pages += _section(f"### `{name}`", LOSSES.load(name))
     return "\n".join(pages)

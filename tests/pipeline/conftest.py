@@ -53,7 +53,9 @@ class Recorder(Reporter):
 def profile(*texts: str, **settings: Any) -> SimpleNamespace:
     """A profile of one Write and any number of Append steps."""
     stages = [(Append if number else Write)(text=text, **settings) for number, text in enumerate(texts)]
-    steps = [SimpleNamespace(label=f"s{number}", name="write", stage=stage) for number, stage in enumerate(stages)]
+    steps = [
+        SimpleNamespace(label=f"s{number}", name="write", stage=stage, source_hash="") for number, stage in enumerate(stages)
+    ]
     return SimpleNamespace(
         steps=steps,
         task=SimpleNamespace(name="text-classification"),

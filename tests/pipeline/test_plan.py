@@ -57,6 +57,13 @@ def test_seed_is_part_of_the_key(store):
     assert [step.state for step in make_plan(other, store, DATA).steps] == ["to do"]
 
 
+def test_an_edited_stage_file_of_the_user_is_another_key(store):
+    run_all(store, profile("a", "b"))
+    edited = profile("a", "b")
+    edited.steps[1].source_hash = "1f"
+    assert [step.state for step in make_plan(edited, store, DATA).steps] == ["in store", "to do"]
+
+
 def test_a_damaged_artifact_is_made_again_and_said(store):
     plan, _, _ = run_all(store, profile("a", "b"))
     (store.folder(plan.steps[0].key) / "text.txt").write_text("Z")
