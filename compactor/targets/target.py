@@ -8,6 +8,7 @@ from typing import Literal
 from compactor.base.errors import CompactorError
 from compactor.base.settings import Settings, setting
 
+Precision = Literal["fp32", "fp16", "bf16", "int8", "int4"]
 SHIPPED = Path(__file__).parent
 
 
@@ -21,7 +22,7 @@ class Target(Settings):
     instructions: tuple[str, ...] = setting((), doc="instruction sets that must be there, such as avx2 or asimddp")
     int8_dot_product: bool = setting(True, doc="has 8-bit dot products (VNNI, asimddp); without them 7-bit weights are used")
     provider: str = setting("CPUExecutionProvider", doc="onnxruntime execution provider")
-    precisions: tuple[Literal["fp32", "fp16", "bf16", "int8", "int4"], ...] = setting(("fp32", "int8"), doc="precisions the provider has kernels for")
+    precisions: tuple[Precision, ...] = setting(("fp32", "int8"), doc="precisions the provider has kernels for")
     threads: int = setting(1, doc="threads of one session", ge=1)
     spinning: bool = setting(False, doc="let idle onnxruntime threads spin; only for a server that runs nothing else")
     memory_mb: int | None = setting(None, doc="memory of the device", ge=16)
@@ -31,7 +32,7 @@ class Target(Settings):
 
     @property
     def opset(self) -> int:
-        """The newest ONNX opset that the oldest runtime loads (17 up to onnxruntime 1.18, else 17 too: it is the most widely fused)."""
+        """The ONNX opset to export: 17, whose graphs onnxruntime fuses most widely, or 14 for runtimes that do not load it yet."""
         major, minor = (int(part) for part in self.oldest_onnxruntime.split(".")[:2])
         return 17 if (major, minor) >= (1, 13) else 14
 
@@ -49,5 +50,7 @@ def load_target(name: str, folders: tuple[Path, ...] = ()) -> Target:
     if name.endswith((".yaml", ".yml")):
         path = next((folder / name for folder in (Path(), *folders) if (folder / name).is_file()), Path(name))
     if not path.is_file():
-        raise CompactorError("P140", f"there is no target {name}", f"one of {', '.join(target_names())}, or a path to a YAML file")
+        raise CompactorError(
+            "P140", f"there is no target {name}", f"one of {', '.join(target_names())}, or a path to a YAML file"
+        )
     return Target.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
