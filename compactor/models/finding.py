@@ -32,7 +32,7 @@ def find_model(name: str, near: tuple[Path, ...], online: bool) -> Path:
 
 def local_model(name: str, near: tuple[Path, ...]) -> Path | None:
     """Return the folder of this name in the near folders; None when there is none, so that the name may be a hub id."""
-    for folder in near:
+    for folder in near or (Path(),):
         if (folder / name).is_dir():
             return folder / name
         if (folder / name).is_file():

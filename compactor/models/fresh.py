@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compactor.models.loading import from_config
-from compactor.models.tokenizer import train_wordpiece
+from compactor.models.wordpiece import train_wordpiece
 
 if TYPE_CHECKING:
     from compactor.tasks import Task

@@ -1,9 +1,8 @@
-"""Tokenizers as files: loaded without the padding and truncation that a file may carry, copied clean, trained when there is none."""
+"""Tokenizers as files: loaded without the padding and truncation that a file may carry, and copied clean."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,15 +12,12 @@ from compactor.base.errors import StageError
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-SPECIAL_PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 PAD_NAMES = ("[PAD]", "<pad>", "<|pad|>")
 # transformers writes 1e30 where a tokenizer has no limit.
 LARGEST_LENGTH = 1_000_000
 # RoBERTa's position table begins with this many rows that no piece uses.
 OFFSET_POSITIONS = {"roberta": 2, "xlm-roberta": 2, "camembert": 2, "mpnet": 2}
-# Which names a checkpoint's pad token goes by in its two JSON files.
 SETTINGS = "tokenizer_config.json"
-CONTROL_CHARACTERS = frozenset("\n\r")
 
 
 def load_tokenizer(folder: Path) -> Tokenizer:
@@ -112,36 +108,6 @@ def write_tokenizer(tokenizer: Tokenizer, folder: Path, *, settings: dict[str, A
         pieces = sorted(tokenizer.get_vocab(with_added_tokens=True).items(), key=lambda item: item[1])
         if [number for _, number in pieces] == list(range(len(pieces))):
             write_text(folder / "vocab.txt", "".join(f"{piece}\n" for piece, _ in pieces))
-
-
-def train_wordpiece(texts: Iterator[str], size: int, folder: Path, max_length: int) -> Tokenizer:
-    """Train a lower-casing WordPiece vocabulary as BERT's, and write it; the same texts give the same bytes.
-
-    Args:
-        texts: the training texts, once through.
-        size: pieces wanted, the five special ones included; a small corpus may give fewer.
-        folder: where the tokenizer files go.
-        max_length: written as `model_max_length`.
-    """
-    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))  # noqa: S106
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece(prefix="##")
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=size, special_tokens=list(SPECIAL_PIECES), limit_alphabet=1000, show_progress=False
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[("[CLS]", SPECIAL_PIECES.index("[CLS]")), ("[SEP]", SPECIAL_PIECES.index("[SEP]"))],
-    )
-    names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
-    settings = {"tokenizer_class": "BertTokenizerFast", "do_lower_case": True, **names}
-    write_tokenizer(tokenizer, folder, settings=settings, length=max_length, pad=0)
-    return tokenizer
 
 
 def _converted(folder: Path) -> Tokenizer:

@@ -20,7 +20,7 @@ FAMILIES = ["bert", "bert-pair", "roberta"]
 
 
 def wordpiece(folder) -> None:
-    from compactor.models.tokenizer import train_wordpiece
+    from compactor.models.wordpiece import train_wordpiece
 
     train_wordpiece(iter(CORPUS), 200, folder, MAX_LENGTH)
 

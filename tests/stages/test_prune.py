@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from compactor.base.errors import StageError
 from compactor.stages.prune import Prune
+from tests.pruning import tiny
 from tests.stages import works
 
 
@@ -47,16 +48,39 @@ def test_settings_are_read_as_a_profile_writes_them():
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Any:
-    """Train a tiny teacher once; return (root, data, its artifact)."""
-    from compactor.stages.teacher import Teacher
+    """Make a tiny teacher that is right without training; return (root, data, its artifact)."""
+    from compactor.models import save
+    from compactor.models.wordpiece import train_wordpiece
 
     root = tmp_path_factory.mktemp("prune")
     data = works.open_small(root)
-    work = works.make_work(root, "teacher", data)
-    config = {"layers": 3, "hidden": 32, "heads": 4, "intermediate": 64, "vocabulary": 160}
-    stage = Teacher.model_validate({"config": config, "train": {"epochs": 8, "learning_rate": 3e-3}, "max_length": 24})
-    stage.run(None, work)
-    return root, data, works.artifact(work.folder)
+    folder = root / "teacher"
+    folder.mkdir()
+    tokenizer = train_wordpiece(iter(data.train.texts()), 160, folder, 24)
+    model = tiny.model("bert", pieces=160, spread=0.1)
+    teach(model, tokenizer, data)
+    save(model, folder, folder, labels=data.labels)
+    return root, data, works.artifact(folder)
+
+
+def teach(model: Any, tokenizer: Any, data: Any) -> None:
+    """Make the words that tell a label loud, and read the label off the random encoder by least squares."""
+    import torch
+
+    for number, label in enumerate(data.labels):
+        direction = torch.randn(32, generator=torch.Generator().manual_seed(number))
+        for word in works.WORDS[label]:
+            with torch.no_grad():
+                model.get_input_embeddings().weight[tokenizer.encode(word, add_special_tokens=False).ids] = 4.0 * direction
+    tokenizer.enable_padding()
+    encodings = tokenizer.encode_batch(data.train.texts())
+    ids, mask = (torch.tensor([getattr(e, name) for e in encodings]) for name in ("ids", "attention_mask"))
+    with torch.no_grad():
+        features = model.bert(input_ids=ids, attention_mask=mask).pooler_output.numpy()
+        design = np.column_stack([features, np.ones(len(features))])
+        solution = np.linalg.lstsq(design, 8.0 * np.eye(3)[data.train.labels], rcond=None)[0]
+        model.classifier.weight.copy_(torch.from_numpy(solution[:-1].T))
+        model.classifier.bias.copy_(torch.from_numpy(solution[-1]))
 
 
 def prune(place: Any, settings: dict[str, Any], name: str) -> Any:
