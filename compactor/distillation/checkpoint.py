@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from compactor.base.atomic import fresh_folder, read_json, write_json
-from compactor.base.errors import StageError
+from compactor.models.saving import write_error
 
 PREFIX = "step-"
 TENSORS, VALUES = "state.safetensors", "state.json"
@@ -44,14 +44,8 @@ def save_state(folder: Path, state: State) -> None:
     with fresh_folder(final) as scratch:
         try:
             save_file(state.tensors, scratch / TENSORS)
-        except OSError:
-            raise
-        except Exception as error:  # safetensors has an error class of its own for a failed write
-            full = "os error 28" in str(error) or "No space" in str(error)
-            code, words = ("R101", "the disk is full while writing") if full else ("R102", f"cannot write ({error})")
-            raise StageError(
-                code, f"{words} a checkpoint in {folder}", "free some space, then run the same command again"
-            ) from error
+        except Exception as error:
+            raise write_error(error, folder) from error
         write_json(scratch / VALUES, state.values)
     for old in _finished(folder)[:-1]:
         _remove(old)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -33,7 +33,7 @@ class UsedPieces:
 
     def __init__(self, model: nn.Module, encoded: Encoded) -> None:
         self._table = describe(model).words
-        self._whole: nn.Parameter = self._table.weight
+        self._whole = cast("nn.Parameter", self._table.weight)
         self._padding, self._pieces = self._table.padding_idx, len(self._whole)
         used = used_pieces(encoded, self._pieces)
         if self._padding is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
-from compactor.base.errors import disk_error
+from compactor.base.errors import StageError, disk_error
 from compactor.models.quiet import quiet_transformers
 from compactor.models.tokenizer import copy_tokenizer, pad_id
 from compactor.models.widths import write_widths
@@ -33,9 +34,19 @@ def save(model: Any, tokenizer_folder: Path, folder: Path, *, labels: tuple[str,
     try:
         with quiet_transformers():
             model.save_pretrained(folder, safe_serialization=True) if _old() else model.save_pretrained(folder)
-    except OSError as error:
-        raise disk_error(error, folder) from error
+    except Exception as error:  # safetensors has an error class of its own for a failed write
+        raise write_error(error, folder) from error
     copy_tokenizer(tokenizer_folder, folder, length=max_length)
+
+
+def write_error(error: Exception, path: Path) -> StageError:
+    """Turn whatever a library raises while it writes into a sentence; safetensors hides the system's error in its text."""
+    if isinstance(error, OSError):
+        return disk_error(error, path)
+    full = "os error 28" in str(error) or "No space left" in str(error)
+    return disk_error(
+        OSError(errno.ENOSPC if full else errno.EIO, str(error).splitlines()[0] if str(error) else type(error).__name__), path
+    )
 
 
 def _old() -> bool:

@@ -25,7 +25,7 @@ from compactor.base.settings import Settings
 from compactor.distillation.losses._contract import Loss
 from compactor.distillation.schedules import Schedule
 
-LOSSES: Registry[Loss] = Registry("compactor.distillation.losses", Loss)  # type: ignore[type-abstract]
+LOSSES: Registry[Loss] = Registry("compactor.distillation.losses", Loss)
 
 Weight = Annotated[float, Field(ge=0)] | Schedule
 
