@@ -35,7 +35,8 @@ class Agreement:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form for an artifact's facts; eight digits."""
-        return {name: round(value, 8) if isinstance(value, float) else value for name, value in asdict(self).items()}
+        figures = {**asdict(self), "scaled_difference": self.scaled_difference}
+        return {name: round(value, 8) if isinstance(value, float) else value for name, value in figures.items()}
 
 
 def agreement(reference: np.ndarray, candidate: np.ndarray) -> Agreement:

@@ -58,15 +58,17 @@ def onnx_answer(path: Path, *, threads: int = 1) -> Answer:
 
 
 def torch_answer(model: Any) -> Answer:
-    """Wrap a torch model; token types are given to a model that has them."""
+    """Wrap a torch model; token types are given to a model that has more than one."""
     import inspect
 
     import torch
 
-    takes_types = "token_type_ids" in inspect.signature(model.forward).parameters
+    types = (
+        getattr(model.config, "type_vocab_size", 0) if "token_type_ids" in inspect.signature(model.forward).parameters else 0
+    )
 
     def answer(batch: Batch) -> np.ndarray:
-        names = ["input_ids", "attention_mask"] + ["token_type_ids"] * takes_types
+        names = ["input_ids", "attention_mask"] + ["token_type_ids"] * (types > 1)
         with torch.no_grad():
             logits: np.ndarray = model(**{name: torch.from_numpy(batch[name]) for name in names}).logits.float().numpy()
         return logits

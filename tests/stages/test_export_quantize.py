@@ -1,0 +1,136 @@
+"""The export and quantize stages: proved on real rows, refused where they cannot do what the profile says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compactor.base.errors import StageError
+from compactor.stages.export import Export
+from compactor.stages.quantize import Quantize
+from compactor.targets import Target, load_target
+from tests.stages import works
+
+
+def problems(stage: Any, target: Target) -> list[tuple[tuple[str | int, ...], str]]:
+    return [(path, problem.code) for path, problem in stage.problems(task=None, target=target)]
+
+
+def old(version: str) -> Target:
+    return Target(name="old", title="", machine="any", oldest_onnxruntime=version)
+
+
+def test_int8_for_a_provider_without_its_kernels_is_a_mistake():
+    server, laptop = load_target("server-gpu"), load_target("laptop-cpu")
+    assert problems(Quantize(), server) == [(("method",), "Q110")]
+    assert problems(Quantize(method="fp16"), server) == []
+    assert problems(Quantize(), laptop) == []
+    assert problems(Quantize(method="fp16"), laptop) == [(("method",), "Q110")]
+
+
+def test_an_opset_must_fit_the_backend_and_the_oldest_runtime():
+    assert problems(Export(), old("1.16")) == []
+    assert problems(Export(opset=18), old("1.14")) == []
+    assert problems(Export(opset=20), old("1.16")) == [(("opset",), "X101")]
+    assert problems(Export(opset=21), old("1.20")) == [(("opset",), "X101")]
+    assert problems(Export(backend="dynamo", opset=17), old("1.20")) == [(("opset",), "X101")]
+    assert problems(Export(backend="dynamo"), old("1.12")) == [(("backend",), "X101")]
+
+
+def test_the_opset_comes_from_the_oldest_runtime():
+    assert Export().opset_for(old("1.16")) == 17
+    assert Export(backend="dynamo").opset_for(old("1.16")) == 18
+    assert Export(backend="dynamo").opset_for(old("1.18")) == 20
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Any:
+    """Train a tiny teacher once and export it; return (root, data, torch artifact, onnx artifact, facts of the export)."""
+    from compactor.stages.teacher import Teacher
+
+    root = tmp_path_factory.mktemp("export")
+    data = works.open_small(root)
+    work = works.make_work(root, "teacher", data)
+    config = {"layers": 2, "hidden": 32, "heads": 4, "intermediate": 64, "vocabulary": 160}
+    stage = Teacher.model_validate({"config": config, "train": {"epochs": 6, "learning_rate": 3e-3}, "max_length": 24})
+    stage.run(None, work)
+    teacher = works.artifact(work.folder)
+    work = handle(root, "onnx", data)
+    Export().run(teacher, work)
+    return root, data, teacher, works.artifact(work.folder, "export"), work.facts
+
+
+def handle(root: Any, name: str, data: Any, **target: Any) -> Any:
+    work = works.make_work(root, name, data)
+    work.target = Target(name="here", title="", machine="any", **target)
+    return work
+
+
+@pytest.mark.model
+def test_export_keeps_the_figures_of_its_proof(place):
+    *_, facts = place
+    assert facts["parity"]["scaled_difference"] < 1e-5
+    assert facts["parity"]["top1"] == 1
+    assert [5, 24] in facts["parity"]["shapes"]
+    assert facts["export"]["opset"] == 17
+
+
+@pytest.mark.model
+def test_a_graph_that_answers_otherwise_ends_the_stage(place, monkeypatch):
+    from compactor.exporting import wrapper
+
+    root, data, teacher, *_ = place
+    honest = wrapper.OneSentence.forward
+    # an exporter that loses the mask, as one does that is given a mask of ones
+    monkeypatch.setattr(
+        wrapper.OneSentence, "forward", lambda self, input_ids, attention_mask: honest(self, input_ids, attention_mask * 0 + 1)
+    )
+    with pytest.raises(StageError) as caught:
+        Export().run(teacher, handle(root, "maskless", data))
+    assert caught.value.problem.code in {"X110", "X111"}
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("method", ["dynamic-int8", "static-int8", "fp16"])
+def test_a_quantized_model_agrees_with_the_float_one(place, method):
+    root, data, _, source, _ = place
+    work = handle(root, method, data)
+    Quantize.model_validate({"method": method, "calibration": {"rows": 16}}).run(source, work)
+    assert work.facts["agreement_with_fp32"]["cosine"] > 0.98
+    assert work.facts["agreement_with_fp32"]["top1"] > 0.9
+    assert work.facts["size_bytes"]["after"] < work.facts["size_bytes"]["before"]
+    precision = {"dynamic-int8": "int8-dynamic", "static-int8": "int8-static", "fp16": "fp16"}[method]
+    assert json.loads((work.folder / "interface.json").read_text())["precision"] == precision
+    if method == "static-int8":
+        assert work.facts["quantize"]["calibration_rows"] == 16
+        assert "Q103" not in {finding.code for finding in work.reporter.findings}
+
+
+@pytest.mark.model
+def test_weights_have_seven_bits_where_the_target_has_no_dot_products(place):
+    import onnx
+    from onnx import numpy_helper
+
+    root, data, _, source, _ = place
+    work = handle(root, "seven", data, int8_dot_product=False)
+    Quantize().run(source, work)
+    weights = {t.name: numpy_helper.to_array(t) for t in onnx.load(str(work.folder / "model.onnx")).graph.initializer}
+    name = "bert.encoder.layer.0.output.dense.weight_quantized"
+    assert np.abs(weights[name].astype(int)).max() <= 64
+    assert work.facts["quantize"]["reduce_range"] is True
+
+
+@pytest.mark.model
+def test_nothing_quantized_twice_and_nothing_left_undone(place):
+    root, data, _, source, _ = place
+    work = handle(root, "once", data)
+    Quantize().run(source, work)
+    with pytest.raises(StageError) as caught:
+        Quantize().run(works.artifact(work.folder, "quantize"), handle(root, "twice", data))
+    assert caught.value.problem.code == "Q102"
+    with pytest.raises(StageError) as caught:
+        Quantize(keep=("*",)).run(source, handle(root, "nothing", data))
+    assert caught.value.problem.code == "Q101"
