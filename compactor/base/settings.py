@@ -13,13 +13,19 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, arbitrary_types_allowed=True)
 
     def key(self) -> dict[str, Any]:
-        """Return what enters the cache key: all settings that can change the result."""
+        """Return what enters the cache key: the settings that can change the result and are not at their default.
+
+        So a new setting, whose default means what was done before, leaves everybody's artifacts valid; a changed default must come
+        with a new `version` of its stage.
+        """
         values: dict[str, Any] = {}
         for name, field in type(self).model_fields.items():
             extra = field.json_schema_extra
+            value = getattr(self, name)
             if isinstance(extra, dict) and extra.get("free"):
                 continue
-            values[name] = _plain(getattr(self, name))
+            if field.is_required() or value != field.get_default(call_default_factory=True):
+                values[name] = _plain(value)
         return values
 
 

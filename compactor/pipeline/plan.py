@@ -125,7 +125,7 @@ def plan_step(
     # Through JSON and back, so that a fresh plan and one read from plan.json compare equal.
     key = hash_value(parts)
     kind = before.kind if stage.gives == "same" and before else stage.gives
-    state, why = _state(store, key, label, parts, previous)
+    state, why = _state(store, key, label, {**parts, "settings": _told(stage)}, previous)
     return PlannedStep(label, name, stage, kind, key, parts, sources, state, why)
 
 
@@ -135,6 +135,12 @@ def data_parts(profile: Profile) -> dict[str, Any]:
 
     settings = {name: value for name, value in profile.data.key().items() if name not in {"train", "test"}}
     return {"content": fingerprint_data(profile.data, near=profile.near), "settings": settings}
+
+
+def _told(stage: Stage) -> dict[str, Any]:
+    """Return all settings, defaults included: a key leaves those out, a sentence about what changed does not."""
+    settings: dict[str, Any] = stage.model_dump(mode="json")
+    return settings
 
 
 def _state(store: Store, key: str, label: str, parts: dict[str, Any], previous: dict[str, Any] | None) -> tuple[State, str]:
@@ -147,7 +153,7 @@ def _state(store: Store, key: str, label: str, parts: dict[str, Any], previous: 
         return "to do", "not made before"
     if earlier["key"] == key:
         return "to do", "its artifact is gone from the store" if earlier["state"] == "in store" else "not made before"
-    return "to do", "; ".join(_changes(earlier["parts"], parts)) or "not made before"
+    return "to do", "; ".join(_changes({**earlier["parts"], "settings": earlier["settings"]}, parts)) or "not made before"
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any], path: str = "") -> list[str]:
