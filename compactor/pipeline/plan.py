@@ -59,10 +59,9 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form kept in plan.json."""
-        return {
-            "schema": 1,
-            "steps": [{"label": s.label, "key": s.key, "parts": s.parts, "state": s.state, "why": s.why} for s in self.steps],
-        }
+        names = ("label", "key", "parts", "state", "why")
+        steps = [{**{name: getattr(step, name) for name in names}, "settings": _told(step.stage)} for step in self.steps]
+        return {"schema": 1, "steps": steps}
 
 
 def make_plan(profile: Profile, store: Store, data: dict[str, Any], previous: dict[str, Any] | None = None) -> Plan:
@@ -153,7 +152,7 @@ def _state(store: Store, key: str, label: str, parts: dict[str, Any], previous: 
         return "to do", "not made before"
     if earlier["key"] == key:
         return "to do", "its artifact is gone from the store" if earlier["state"] == "in store" else "not made before"
-    return "to do", "; ".join(_changes({**earlier["parts"], "settings": earlier["settings"]}, parts)) or "not made before"
+    return "to do", "; ".join(_changes({**earlier["parts"], "settings": earlier.get("settings")}, parts)) or "not made before"
 
 
 def _changes(old: dict[str, Any], new: dict[str, Any], path: str = "") -> list[str]:
