@@ -15,6 +15,7 @@ from compactor.base.errors import StageError
 from compactor.base.reporter import Reporter
 from compactor.data import grouped_batches
 from compactor.distillation.checkpoint import State, load_state, save_state
+from compactor.distillation.hiding import hide_pieces
 from compactor.distillation.pieces import UsedPieces
 from compactor.distillation.trainer import TrainSettings, learning_rate_at
 from compactor.models.feeding import feed
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # An epoch's end is a good moment for a checkpoint, but not if the last one is this much younger than `checkpoint_seconds`.
 EPOCH_END_SHARE = 1 / 6
+# Keeps the numbers that hide pieces apart from those that order rows.
+HIDING = 1
 
 
 class Training:
@@ -41,14 +44,18 @@ class Training:
         threads: int,
         checkpoints: Path,
         reporter: Reporter,
+        mask_id: int | None = None,
     ) -> None:
+        if settings.piece_dropout and mask_id is None:
+            raise StageError("L151", "the tokenizer has no mask piece to hide others behind", "set train.piece_dropout: 0")
+        self.mask_id = mask_id if settings.piece_dropout else None
         torch.set_num_threads(threads)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model, self.encoded, self.objective = model.to(self.device), encoded, objective.to(self.device)
         self.settings, self.seed, self.checkpoints, self.reporter = settings, seed, checkpoints, reporter
         self.epoch_steps = len(self._order(0))
         self.steps = max(1, round(settings.epochs * self.epoch_steps))
-        self.pieces = UsedPieces(self.model, encoded)
+        self.pieces = UsedPieces(self.model, encoded, () if self.mask_id is None else (self.mask_id,))
         named = [*model.named_parameters(prefix="model"), *objective.named_parameters(prefix="objective")]
         self.named: dict[str, nn.Parameter] = {name: value for name, value in named if value.requires_grad}
         self.optimizer = _optimizer(self.named, settings)
@@ -92,6 +99,10 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         batch = self.encoded.batch(rows)
+        if self.mask_id is not None:
+            batch = hide_pieces(
+                batch, self.settings.piece_dropout, self.mask_id, np.random.default_rng([self.seed, self.step, HIDING])
+            )
         inputs, labels = feed(self.model, batch, self.device), torch.from_numpy(batch["labels"]).to(self.device)
         total, parts = self.objective(self.model, inputs, labels, rows, self.step / max(1, self.steps - 1))
         total.backward()

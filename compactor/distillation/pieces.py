@@ -29,13 +29,19 @@ class UsedPieces:
     """Puts a table of the used rows in the place of a model's piece table, until `restore`.
 
     The model is called with the same ids as ever: a hook on the table translates them.
+
+    Args:
+        model: changed until `restore`.
+        encoded: the training rows.
+        further: pieces that will be read too, though they stand in no row.
     """
 
-    def __init__(self, model: nn.Module, encoded: Encoded) -> None:
+    def __init__(self, model: nn.Module, encoded: Encoded, further: tuple[int, ...] = ()) -> None:
         self._table = describe(model).words
         self._whole = cast("nn.Parameter", self._table.weight)
         self._padding, self._pieces = self._table.padding_idx, len(self._whole)
         used = used_pieces(encoded, self._pieces)
+        used[list(further)] = True
         if self._padding is not None:
             used[self._padding] = True
         self._hook: RemovableHandle | None = None

@@ -26,6 +26,7 @@ class TrainSettings(Settings):
     decay: Literal["linear", "cosine", "constant"] = setting("linear", "how the learning rate falls after the warm-up, to zero")
     clip_norm: float = setting(1.0, "gradients longer than this are shortened to it; 0 switches it off", ge=0)
     dropout: float | None = setting(None, "dropout while training; by default what the model's configuration says", ge=0, lt=1)
+    piece_dropout: float = setting(0.0, "share of a text's pieces hidden behind the mask piece at each step", ge=0, lt=1)
     keep: Literal["last", "best"] = setting(
         "last", "which weights are kept: the last, or those of the best epoch on validation rows"
     )
@@ -57,6 +58,7 @@ def fit(
     checkpoints: Path,
     reporter: Reporter,
     validate: Callable[[Any], float] | None = None,
+    mask_id: int | None = None,
     description: str = "training",
 ) -> dict[str, Any]:
     """Train a model in place; killed at any moment and called again, it ends with the same bits as if it had not been killed.
@@ -73,6 +75,7 @@ def fit(
         checkpoints: a folder of this training's own.
         reporter: gets a bar, and an event every `log_steps`.
         validate: called after every epoch with the model in `eval()`; a higher value is better.
+        mask_id: the piece that hides others; needed for `piece_dropout`.
         description: shown beside the bar.
 
     Returns:
@@ -80,11 +83,20 @@ def fit(
         `padding_share`, `samples_per_second`, `seconds`, `resumed_from_step`, `device`.
 
     Raises:
-        StageError: L150 the loss is not finite; R101 or R102 a checkpoint cannot be written.
+        StageError: L150 the loss is not finite; L151 pieces are to be hidden and there is no mask piece; R101 or R102 a checkpoint
+            cannot be written.
     """
     from compactor.distillation.loop import Training
 
     training = Training(
-        model, encoded, objective, settings, seed=seed, threads=threads, checkpoints=checkpoints, reporter=reporter
+        model,
+        encoded,
+        objective,
+        settings,
+        seed=seed,
+        threads=threads,
+        checkpoints=checkpoints,
+        reporter=reporter,
+        mask_id=mask_id,
     )
     return training.run(validate, description)

@@ -76,6 +76,22 @@ def has_pad_token(folder: Path) -> bool:
     )
 
 
+def mask_id(folder: Path) -> int | None:
+    """Return the id of the piece that hides others, else of the unknown piece; None without both."""
+    tokenizer, settings = load_tokenizer(folder), _settings(folder)
+    for name in (
+        _token_text(settings.get("mask_token")),
+        "[MASK]",
+        "<mask>",
+        _token_text(settings.get("unk_token")),
+        "[UNK]",
+        "<unk>",
+    ):
+        if name and (number := tokenizer.token_to_id(name)) is not None:
+            return int(number)
+    return None
+
+
 def max_length(folder: Path) -> int:
     """Return the most pieces that a text may have: what the tokenizer says, at most what the model has positions for."""
     config, said = _optional(folder / "config.json"), _settings(folder).get("model_max_length")

@@ -28,6 +28,7 @@ def fit_model(
     """
     from compactor.distillation.evaluate import accuracy, predict
     from compactor.distillation.trainer import fit
+    from compactor.models.tokenizer import mask_id
 
     held_out = encoded(work, tokenizer, "validation")
 
@@ -44,6 +45,7 @@ def fit_model(
         checkpoints=work.checkpoints / description.replace(" ", "-"),
         reporter=work.reporter,
         validate=validate,
+        mask_id=mask_id(tokenizer),
         description=description,
     )
 

@@ -15,6 +15,8 @@ from compactor.distillation.trainer import TrainSettings
 from compactor.stages._contract import Stage, Work
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from compactor.targets import Target
     from compactor.tasks import Task
 
@@ -36,6 +38,13 @@ class TeacherConfig(Settings):
     )
 
 
+class LinearTeacher(Settings):
+    """A linear n-gram model that teaches along; it answers only for rows that it was not fitted on."""
+
+    weight: float = setting(0.5, "weight of its answers beside the labels", gt=0)
+    temperature: float = setting(1.0, "how far both sides' probabilities are evened out", gt=0)
+
+
 class Teacher(Stage):
     """Give the teacher: fine-tuned, with the data's label order, in float32."""
 
@@ -47,6 +56,7 @@ class Teacher(Stage):
     train: TrainSettings | None = setting(None, "fine-tune it; without this the model is taken as it is")
     max_length: int = setting(128, "most pieces of a text, special ones included; longer texts are cut", ge=4)
     label_smoothing: float = setting(0.0, "share of the probability spread over all classes while training", ge=0, lt=1)
+    linear_teacher: LinearTeacher | None = setting(None, "while training, learn from an n-gram linear model too: {weight: 0.5}")
     trust_remote_code: bool = setting(False, "run Python code that comes with the checkpoint")
 
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
@@ -57,6 +67,11 @@ class Teacher(Stage):
             yield (
                 (),
                 Problem("P150", f"teacher: {what}", "give one: model: a folder or hub id, or config: {layers: 3, hidden: 192}"),
+            )
+        if self.linear_teacher is not None and self.train is None:
+            yield (
+                ("linear_teacher",),
+                Problem("P153", "a linear teacher is named, and nothing is trained", "add train, or leave it out"),
             )
         if self.config is None:
             return
@@ -152,17 +167,45 @@ class Teacher(Stage):
             "max_length": min(self.max_length, config.max_positions),
         }
         data = work.data
-        return new_encoder(
+        model = new_encoder(
             work.folder, work.task, _texts(work), labels=data.labels, pair=data.pair, dropout=config.dropout, **shape
         )
+        if config.init == "cooccurrence":
+            self._fill_pieces(model, work)
+        return model
+
+    def _fill_pieces(self, model: Any, work: Work) -> None:
+        """Give the piece table its first values by co-occurrence in the training rows."""
+        import numpy as np
+        import torch
+
+        from compactor.models.cooccurrence import cooccurrence_embeddings
+        from compactor.models.wordpiece import SPECIAL_PIECES
+        from compactor.stages._inputs import encoded
+
+        rows, table = encoded(work, work.folder, "train"), model.get_input_embeddings().weight
+        order = np.argsort(rows.lengths, kind="stable")
+        batches = (rows.batch(order[start : start + 1000]) for start in range(0, len(order), 1000))
+        pieces, width = table.shape
+        values = cooccurrence_embeddings(
+            batches, pieces=pieces, width=width, special=range(len(SPECIAL_PIECES)), seed=work.seed
+        )
+        with torch.no_grad():
+            table.copy_(torch.from_numpy(values))
+            table[0] = 0.0
 
     def _train(self, model: Any, work: Work, settings: TrainSettings) -> None:
         from compactor.distillation.losses import parse_losses
-        from compactor.distillation.objective import Objective
+        from compactor.distillation.objective import Objective, TeacherSignal
         from compactor.stages._fitting import fit_model
 
-        losses = parse_losses([{"cross_entropy": {"label_smoothing": self.label_smoothing}}])
-        work.facts["training"] = fit_model(model, work, Objective(losses, None, model), settings, work.folder, "fine-tuning")
+        losses: list[dict[str, Any]] = [{"cross_entropy": {"label_smoothing": self.label_smoothing}}]
+        signal = None
+        if self.linear_teacher is not None:
+            losses.append({"hinton": {"temperature": self.linear_teacher.temperature, "weight": self.linear_teacher.weight}})
+            signal = TeacherSignal(_linear_logits(work))
+        objective = Objective(parse_losses(losses), signal, model)
+        work.facts["training"] = fit_model(model, work, objective, settings, work.folder, "fine-tuning")
 
 
 def _texts(work: Work) -> Iterator[str]:
@@ -172,3 +215,23 @@ def _texts(work: Work) -> Iterator[str]:
         stop = min(start + 1000, len(rows))
         yield from rows.texts(start, stop)
         yield from rows.pairs(start, stop) or ()
+
+
+def _linear_logits(work: Work) -> np.ndarray:
+    """Return the linear model's answers for the training rows, made once and kept; sentence pairs are joined."""
+    from compactor.distillation.linear_teacher import read_linear_logits, write_linear_logits
+
+    rows = work.data.train
+    parts = {"rows": rows.fingerprint, "labels": list(work.data.labels), "seed": work.seed, "version": 1}
+
+    def build(folder: Path) -> None:
+        work.reporter.say("a linear n-gram model answers the training rows")
+        seconds = rows.pairs()
+        texts = (
+            rows.texts()
+            if seconds is None
+            else [f"{first} {second}" for first, second in zip(rows.texts(), seconds, strict=True)]
+        )
+        write_linear_logits(texts, rows.labels, len(work.data.labels), folder, seed=work.seed)
+
+    return read_linear_logits(work.derive("linear-teacher", parts, build))

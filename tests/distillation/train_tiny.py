@@ -44,7 +44,9 @@ def main(folder: Path, checkpoints: Path, result: Path) -> None:
         ]
     )
     signal = TeacherSignal(predict(teacher, data, threads=1), teacher)
-    settings = TrainSettings(epochs=4.5, batch_size=8, learning_rate=5e-3, keep="best", checkpoint_seconds=1e-6)
+    settings = TrainSettings(
+        epochs=4.5, batch_size=8, learning_rate=5e-3, keep="best", piece_dropout=0.1, checkpoint_seconds=1e-6
+    )
     fit(
         student,
         data,
@@ -54,6 +56,7 @@ def main(folder: Path, checkpoints: Path, result: Path) -> None:
         threads=1,
         checkpoints=checkpoints,
         reporter=_Slow(),
+        mask_id=4,
         validate=lambda current: accuracy(predict(current, data, threads=1), data.labels),
     )
     save_file({name: value.contiguous() for name, value in student.state_dict().items()}, result)

@@ -38,6 +38,7 @@ def test_exactly_one_of_model_and_config() -> None:
 
 def test_a_config_that_cannot_be_is_refused() -> None:
     assert problems({"config": {**TINY, "heads": 3}}) == ["P151", "P152"]
+    assert problems({"model": "m", "linear_teacher": {}}) == ["P153"]
 
 
 def test_a_checkpoint_counts_by_its_content_and_not_by_its_path(tmp_path: Path) -> None:
@@ -78,6 +79,21 @@ def test_a_model_made_from_nothing_learns_and_reloads(data: Any, tmp_path: Path)
     assert (same.folder / "model.safetensors").read_bytes() == (work.folder / "model.safetensors").read_bytes()
     assert (same.folder / "tokenizer.json").read_bytes() == (work.folder / "tokenizer.json").read_bytes()
     del torch
+
+
+@pytest.mark.model
+def test_pieces_from_cooccurrence_a_linear_second_teacher_and_hidden_pieces(data: Any, tmp_path: Path) -> None:
+    work = make_work(tmp_path, "teacher", data)
+    train = {**TRAIN, "epochs": 8, "piece_dropout": 0.1}
+    settings = {
+        "config": {**TINY, "init": "cooccurrence"},
+        "train": train,
+        "linear_teacher": {"weight": 0.5},
+        "label_smoothing": 0.1,
+    }
+    Teacher.model_validate(settings).run(None, work)
+    assert work.facts["training"]["curve"][-1]["parts"].keys() == {"cross_entropy", "hinton"}
+    assert work.facts["validation"]["value"] > 0.9
 
 
 @pytest.mark.model
