@@ -34,7 +34,7 @@ def test_the_teachers_answers_are_those_of_the_same_rows_in_any_order(rows: Any)
     objective = Objective(parse_losses(["hinton"]), TeacherSignal(kept), student)
     order = np.random.default_rng(0).permutation(len(rows))
     for numbers in (order[:7], order[7:20], np.sort(order[20:31])):
-        assert float(value(objective, student, rows, numbers)[0]) < 1e-6
+        assert value(objective, student, rows, numbers)[0].item() < 1e-6
     shifted = Objective(parse_losses(["hinton"]), TeacherSignal(np.roll(kept, 1, axis=0)), student)
     with torch.no_grad():
         assert float(value(shifted, student, rows, order[:20])[0]) > 1e-4
@@ -48,7 +48,7 @@ def test_weights_follow_progress_and_parts_are_unweighted(rows: Any) -> None:
     objective = Objective(losses, TeacherSignal(np.ones((len(rows), tiny.LABELS), dtype=np.float32) * [3, 0, 0]), student)
     for progress in (0.0, 0.25, 1.0):
         total, parts = value(objective, student, rows, numbers, progress)
-        assert float(total) == pytest.approx((1 - progress) * float(parts[0]) + 0.5 * float(parts[1]), rel=1e-5)
+        assert total.item() == pytest.approx((1 - progress) * float(parts[0]) + 0.5 * float(parts[1]), rel=1e-5)
     assert not parts.requires_grad
 
 
@@ -77,7 +77,7 @@ def test_the_same_model_as_its_own_teacher_has_nothing_to_learn(rows: Any) -> No
     student, teacher = tiny.model(1), tiny.model(1)
     losses = parse_losses([{"minilm_relations": {"heads": 2}}, "hidden_states", "hinton"])
     objective = Objective(losses, TeacherSignal(_answers(teacher, rows), teacher), student)
-    assert float(value(objective, student, rows, np.arange(12))[0]) < 1e-5
+    assert value(objective, student, rows, np.arange(12))[0].item() < 1e-5
 
 
 def _answers(model: Any, rows: Any) -> np.ndarray:
