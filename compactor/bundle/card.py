@@ -119,9 +119,22 @@ def _figures(manifest: dict[str, Any], report: dict[str, Any] | None) -> str:
             *[_table_line(row) for row in rows],
             "",
             f"Quality with its 95 % interval. Latency: median of one text at a time with the lengths of the data, unpadded, on {machine};",
-            f"evidence for the target `{manifest['target']}`: {evidence}. Size: all that an app ships. Every row runs in onnxruntime.",
+            f"evidence for the target `{manifest['target']}`: {evidence}. Size: all that an app ships.",
+            "Every row with a latency runs in onnxruntime.",
+            *_noise(rows),
             "All figures with their conditions: `measured.json`. A dash is a figure that was not measured.",
         ]
+    )
+
+
+def _noise(rows: list[dict[str, Any]]) -> list[str]:
+    """Return a sentence when other work on the machine, or its clock, disturbed the timing."""
+    verdicts = {(row.get("noise") or {}).get("verdict", "quiet") for row in rows if row.get("latency_ms")}
+    disturbed = sorted(verdicts - {"quiet", None})
+    return (
+        [f"The timing was disturbed ({', '.join(disturbed)}): ratios hold better than the times themselves."]
+        if disturbed
+        else []
     )
 
 

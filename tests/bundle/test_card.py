@@ -61,6 +61,14 @@ def test_the_table_holds_the_figures_of_the_report(bundle, report):
     assert "Not measured yet" not in card
 
 
+def test_a_disturbed_timing_is_said(bundle, report):
+    write_card(bundle, report)
+    assert "disturbed" not in (bundle / "README.md").read_text(encoding="utf-8")
+    report["rows"][0]["noise"] = {"verdict": "contended"}
+    write_card(bundle, report)
+    assert "disturbed (contended)" in (bundle / "README.md").read_text(encoding="utf-8")
+
+
 def test_a_figure_that_was_not_measured_is_a_dash(bundle, report):
     report["rows"][1].update(quality=None, latency_ms=[{**CELL, "p50": None}])
     write_card(bundle, report)
