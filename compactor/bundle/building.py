@@ -65,16 +65,10 @@ def build(
     """
     interface = _interface(source)
     interface["reduce_range"] = not target.int8_dot_product if reduce_range is None else reduce_range
-    try:
-        _copy_model(source, folder, interface)
-        write_json(folder / layout.LABELS, interface["labels"])
-        write_json(folder / layout.CONFIG, _config(source, interface))
-        _copy_tokenizer(source, folder, interface)
-        write_licenses(folder / layout.LICENSES, model=model_licence, data=data_licence, examples=len(texts))
-        if profile_text:
-            write_text(folder / layout.PROFILE, without_absolute_paths(profile_text))
-    except OSError as error:
-        raise disk_error(error, folder) from error
+    _write_model(source, folder, interface)
+    write_licenses(folder / layout.LICENSES, model=model_licence, data=data_licence, examples=len(texts))
+    if profile_text:
+        write_text(folder / layout.PROFILE, without_absolute_paths(profile_text))
     licenses = {"model": model_licence, "data": data_licence}
     describe: dict[str, Any] = {"name": name, "target": target, "made": scrubbed(made or {}), "licenses": licenses}
     # Twice: the golden answers come from the bundle as an app will load it, and are hashed themselves.
@@ -99,6 +93,17 @@ def _interface(source: Path) -> dict[str, Any]:
             raise StageError("B101", f"{source} has no {needed}", "package what `export` or `quantize` made")
     interface: dict[str, Any] = read_json(source / INTERFACE)
     return {**interface, "labels": read_json(source / layout.LABELS)}
+
+
+def _write_model(source: Path, folder: Path, interface: dict[str, Any]) -> None:
+    """Write the graph, the tokenizer, config.json and labels.json."""
+    try:
+        _copy_model(source, folder, interface)
+        _copy_tokenizer(source, folder, interface)
+    except OSError as error:
+        raise disk_error(error, folder) from error
+    write_json(folder / layout.LABELS, interface["labels"])
+    write_json(folder / layout.CONFIG, _config(source, interface))
 
 
 def _copy_model(source: Path, folder: Path, interface: dict[str, Any]) -> None:
