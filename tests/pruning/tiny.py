@@ -20,7 +20,7 @@ OTHER = ["stolen transfers and newer cards", "zebra quiz", "the café is new", "
 
 
 def model(kind: str = "bert", *, layers: int = 3, pieces: int = PIECES, seed: int = 0) -> Any:
-    """Build a random classifier whose weights are large enough that every part matters, in eval()."""
+    """Build a random classifier in eval(); its weights are spread widely enough that every part matters."""
     import torch
     from transformers import AutoConfig, AutoModelForSequenceClassification
 
