@@ -33,6 +33,7 @@ class Session:
     references: set[str] = field(default_factory=set)
     _data: Data | None = None
     _sound: set[str] = field(default_factory=set)
+    _by_products: set[str] = field(default_factory=set)
 
     def open_data(self) -> Data:
         """Open the splits at first use; once per run."""
@@ -56,6 +57,7 @@ class Session:
         """Return a by-product, and remember that this run refers to it."""
         folder = self.store.derive(name, parts, build)
         self.references.add(folder.name)
+        self._by_products.add(folder.name)
         return folder
 
 
@@ -75,8 +77,10 @@ def execute(session: Session, step: PlannedStep, source: Artifact | None, teache
         StageError: the stage could not do its work; what was finished before stays in the store.
     """
     session.references.add(step.key)
+    teacher = teacher if step.stage.uses_teacher else None
     found = _sound(session, step, source, teacher)
     if found is not None:
+        session.references |= set(found.record["by_products"])
         session.reporter.event("step", label=step.label, key=step.key, state="in store")
         return Done(step, found, from_store=True)
     session.reporter.event("step", label=step.label, key=step.key, state="begun")
@@ -105,15 +109,17 @@ def _fill(
         open_data=session.open_data,
         reporter=collector,
         derive=session.derive,
-        teacher=teacher if step.stage.uses_teacher else None,
+        teacher=teacher,
         threads=session.threads,
         near=profile.near,
         online=session.online,
         profile_text=profile.text,
     )
     begun = time.perf_counter()
+    session._by_products.clear()
     step.stage.run(source, work)
     return {
+        "by_products": sorted(session._by_products),
         "seconds": round(time.perf_counter() - begun, 3),
         "versions": versions(),
         "findings": [finding.as_dict() for finding in collector.findings],
@@ -127,7 +133,7 @@ def _sound(session: Session, step: PlannedStep, source: Artifact | None, teacher
     if found is None:
         return None
     damage = found.damage() if step.key not in session._sound else ""
-    for name, artifact in (("source", source), ("teacher", teacher if step.stage.uses_teacher else None)):
+    for name, artifact in (("source", source), ("teacher", teacher)):
         made_from = found.record["sources"]["content"].get(name, "")
         if not damage and artifact is not None and made_from != artifact.content:
             damage = f"it was made from another content of its {name}"

@@ -45,11 +45,13 @@ def answers(session: Session, folder: Path, split: str) -> np.ndarray:
     rows = _rows(session, split)
     files = {name: hash_file(folder / name) for name in ("model.onnx", "tokenizer.json", "interface.json")}
     parts = {"files": files, "rows": rows.fingerprint, "version": VERSION}
+    # Asked for also when the answers are kept: a finished run refers to the rows it was made from.
+    rows_as_ids = _encoded(session, folder, rows)
 
     def predict_rows(target: Path) -> None:
         from compactor.measuring.quality import predict
 
-        logits = predict(folder, _encoded(session, folder, rows), threads=session.threads, reporter=session.reporter)
+        logits = predict(folder, rows_as_ids, threads=session.threads, reporter=session.reporter)
         np.save(target / "logits.npy", logits.astype(np.float32))
 
     kept = session.derive("answers", parts, predict_rows)

@@ -26,15 +26,15 @@ data:
   validation: 0.2
 stages:
   - teacher:
-      config: {layers: 2, hidden: 32, heads: 2, intermediate: 64, vocabulary: 300, max_positions: 32}
+      config: {layers: 2, hidden: 32, heads: 2, intermediate: 64, vocabulary: 300, max_positions: 32, dropout: 0}
       max_length: 32
-      train: {epochs: 8, batch_size: 16, learning_rate: 3.0e-3, checkpoint_seconds: 0.01}
+      train: {epochs: 20, batch_size: 16, learning_rate: 2.0e-3, checkpoint_seconds: 0.01}
   - distill:
       student: {layers: 1, init: teacher-layers}
       losses:
         - hinton: {temperature: 2, weight: 0.9}
         - cross_entropy: {weight: 0.1}
-      train: {epochs: 6, batch_size: 16, learning_rate: 3.0e-3, checkpoint_seconds: 0.01}
+      train: {epochs: 6, batch_size: 16, learning_rate: 2.0e-3, checkpoint_seconds: 0.01}
   - prune:
       vocabulary: {keep: 200}
       intermediate: 0.5

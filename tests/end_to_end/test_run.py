@@ -77,7 +77,8 @@ def test_changing_quantize_redoes_only_from_there(finished):
 def test_a_missed_budget_is_exit_status_3_with_the_bundle_there(finished):
     result = finished.compactor("run", "tiny.yaml", "--quick", "--set", "budget.size_mb=0.001", "--set", "name=missed")
     assert result.returncode == 3, result.stderr
-    assert "size_mb is" in result.stdout
+    assert "misses the budget" in result.stdout
+    assert "0.001 MB is allowed" in result.stdout.replace("\n", " ")
     assert (finished.folder / "runs/missed/bundle/manifest.json").is_file()
 
 
@@ -86,7 +87,7 @@ def test_the_bundle_answers_from_another_folder_without_torch(finished, tmp_path
     code = (
         "import sys; sys.modules['torch'] = sys.modules['transformers'] = None\n"
         "import compactor; model = compactor.load('moved')\n"
-        "print(model('my parcel is late where is the courier')['label'], model('reset my password')['label'])"
+        "print(model('my parcel is late where is the courier')['label'], model('i cannot enter my account, reset my password')['label'])"
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.stdout.split() == ["delivery", "login"], result.stderr
@@ -95,7 +96,7 @@ def test_the_bundle_answers_from_another_folder_without_torch(finished, tmp_path
 def test_verify_and_try_on_the_bundle(finished):
     bundle = "runs/tiny/bundle"
     assert finished.compactor("verify", bundle).returncode == 0
-    answer = finished.compactor("try", bundle, "i want my money back", "--json")
+    answer = finished.compactor("try", bundle, "money back, i want a refund for this charge", "--json")
     assert "refund" in answer.stdout, answer.stderr
 
 
