@@ -40,7 +40,7 @@ def test_a_misspelt_setting(desk):
 
 
 def test_a_wrong_type(desk):
-    edit(desk, "epochs: 8", "epochs: many")
+    edit(desk, "epochs: 20", "epochs: many")
     refused(desk, 2, "epochs", "many", verb="validate")
 
 
@@ -56,7 +56,7 @@ def test_a_wrong_order(desk):
 
 def test_all_mistakes_at_once(desk):
     edit(desk, "temperature: 2", "temprature: 2")
-    edit(desk, "epochs: 8", "epochs: many")
+    edit(desk, "epochs: 20", "epochs: many")
     edit(desk, "seed: 0", "sede: 0")
     refused(desk, 2, "temprature", "many", "sede", verb="validate")
 
