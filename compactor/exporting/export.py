@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from compactor import models
 from compactor.base.atomic import write_bytes, write_json
 from compactor.base.errors import StageError, disk_error
 from compactor.exporting import graph
+from compactor.exporting.simplify import simplify
 from compactor.exporting.trace import Axes, Backend, trace
 from compactor.exporting.wrapper import sample_inputs, wrap
 from compactor.models import tokenizer
@@ -39,11 +41,12 @@ def export_onnx(
 
     Returns:
         `opset`, `ir_version`, `backend`, `nodes`, `operators`, `parameters`, `duplicate_initializers`, `duplicate_bytes`,
-        `size_bytes`, `seconds`.
+        `constant_shapes`, `masks` (see `simplify`), `size_bytes`, `seconds`.
 
     Raises:
         StageError: the weights do not fit one file, the opset does not fit the backend, or the exporter failed.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     begun = time.perf_counter()
     module = models.load(source, task)
     _check_size(module)
@@ -53,6 +56,7 @@ def export_onnx(
     sample = sample_inputs(names, vocabulary=module.config.vocab_size, pad_id=pad_id)
     model = trace(wrapped, sample, dict.fromkeys(names, INPUT_AXES), outputs, opset=opset, backend=backend)
     duplicates = graph.tidy(model)
+    simplified = simplify(model, vocabulary=module.config.vocab_size, pad_id=pad_id, longest=tokenizer.max_length(source))
     content = model.SerializeToString(deterministic=True)
     write_bytes(folder / "model.onnx", content)
     _write_surroundings(source, folder, module, names, outputs, task=task, pair=pair, opset=opset, pad_id=pad_id)
@@ -64,6 +68,7 @@ def export_onnx(
         "operators": graph.operator_counts(model),
         "parameters": graph.parameter_count(model),
         **duplicates,
+        **simplified,
         "size_bytes": len(content),
         "seconds": round(time.perf_counter() - begun, 3),
     }

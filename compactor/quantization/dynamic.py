@@ -63,7 +63,8 @@ def quantize_dynamic_int8(
                 per_channel=per_channel,
                 reduce_range=reduce_range,
                 weight_type=QuantType.QInt8,
-                extra_options={"MatMulConstBOnly": True, "WeightSymmetric": True},
+                # A product whose type shape inference cannot tell, as in some graphs of the dynamo exporter, is float.
+                extra_options={"MatMulConstBOnly": True, "WeightSymmetric": True, "DefaultTensorType": onnx.TensorProto.FLOAT},
             )
             model = onnx.load(str(place / "int8.onnx"))
         except (OSError, CompactorError):

@@ -154,3 +154,26 @@ def test_the_dynamo_backend_gives_the_same_answers_and_names(tmp_path):
     assert "bert.encoder.layer.0.attention.self.query.weight" in {tensor.name for tensor in graph.initializer}
     assert "/bert/encoder/layer.0/attention/self/query/MatMul" in {node.name for node in graph.node}
     assert [axis.dim_param for axis in graph.input[0].type.tensor_type.shape.dim] == ["batch", "sequence"]
+    # its graphs quantize too
+    from compactor.quantization import quantize_dynamic_int8
+
+    quantize_dynamic_int8(tmp_path / "onnx", tmp_path / "int8", reduce_range=False)
+    assert agreement_of(tmp_path / "onnx", tmp_path / "int8") > 0.95
+
+
+def agreement_of(first: Path, second: Path) -> float:
+    batches = list(shapes(tiny.Rows(), longest=tiny.LONGEST, pad_id=tiny.PAD))
+    answers = [np.concatenate([onnx_answer(each / "model.onnx")(batch) for batch in batches]) for each in (first, second)]
+    return agreement(*answers).cosine
+
+
+def test_onnxruntime_still_fuses_the_attention(tmp_path):
+    from onnxruntime.transformers.fusion_options import FusionOptions
+    from onnxruntime.transformers.optimizer import optimize_model
+
+    facts = export(tiny.save_model(tmp_path / "torch"), tmp_path / "onnx")
+    assert facts["masks"] == 1
+    assert facts["constant_shapes"] == 8
+    path = str(tmp_path / "onnx/model.onnx")
+    fused = optimize_model(path, "bert", num_heads=2, hidden_size=32, opt_level=0, optimization_options=FusionOptions("bert"))
+    assert fused.get_fused_operator_statistics()["Attention"] == 2
