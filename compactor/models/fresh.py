@@ -57,6 +57,9 @@ def new_encoder(
         intermediate_size=intermediate,
         max_position_embeddings=max_positions,
         type_vocab_size=2 if pair else 1,
+        # BERT's 0.02 is for a width of 768; in a narrow model it lets so little through that the first epochs are lost (on the
+        # docstrings, width 192, four epochs: 61 % of validation rows right with 0.02, 68 % with 0.06).
+        initializer_range=min(0.06, hidden**-0.5),
         hidden_dropout_prob=dropout,
         attention_probs_dropout_prob=dropout,
         pad_token_id=0,
