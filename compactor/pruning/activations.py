@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +42,14 @@ class Moments:
         return Moments(self.tokens + other.tokens, self.total + other.total, self.squares + other.squares, products)
 
 
+class _SeenError(Exception):
+    """Ends a pass through the model as soon as all linear maps have been reached."""
+
+
 def collect_moments(
     model: nn.Module, linears: Sequence[nn.Linear], batches: Iterable[Mapping[str, np.ndarray]], *, products: bool
 ) -> list[Moments]:
-    """Run a model over batches and return the moments of what each linear map was given.
+    """Run a model over batches and return the moments of what each linear map was given; layers behind the last one are not run.
 
     Args:
         model: a transformers model; run in evaluation mode without gradients.
@@ -53,12 +58,16 @@ def collect_moments(
         products: also XᵀX, which takes inputs² numbers for each linear map.
     """
     found: dict[int, Moments] = {}
+    seen: set[int] = set()
     mask = torch.ones(1, 1, dtype=torch.bool)
 
     def watch(number: int) -> Any:
         def hook(_module: nn.Module, arguments: tuple[torch.Tensor, ...]) -> None:
             moments = Moments.of(arguments[0].detach()[mask], products=products)
             found[number] = found[number] + moments if number in found else moments
+            seen.add(number)
+            if len(seen) == len(linears):
+                raise _SeenError
 
         return hook
 
@@ -66,7 +75,9 @@ def collect_moments(
     try:
         for batch in batches:
             mask = torch.from_numpy(np.asarray(batch["attention_mask"])).bool()
-            run_model(model, batch)
+            seen.clear()
+            with suppress(_SeenError):
+                run_model(model, batch)
     finally:
         for handle in handles:
             handle.remove()
