@@ -15,6 +15,7 @@ PACKAGES = (
     "numpy",
     "onnxruntime",
     "onnxruntime-gpu",
+    "filelock",
     "tokenizers",
     "onnx",
     "pyarrow",
