@@ -171,5 +171,6 @@ def _changes(old: dict[str, Any], new: dict[str, Any], path: str = "") -> list[s
         elif "content" in where or name in {"files", "profile"}:
             words.append(f"the content of {where.removesuffix('.content')} changed")
         else:
-            words.append(f"{where.removeprefix('settings.')} changed from {before} to {after}")
+            told = [part.get(name, "its default") for part in (old, new)]
+            words.append(f"{where.removeprefix('settings.')} changed from {told[0]} to {told[1]}")
     return words
