@@ -44,7 +44,7 @@ def save_state(folder: Path, state: State) -> None:
     with fresh_folder(final) as scratch:
         try:
             save_file(state.tensors, scratch / TENSORS)
-        except Exception as error:
+        except Exception as error:  # safetensors wraps a failed write in a class of its own
             raise write_error(error, folder) from error
         write_json(scratch / VALUES, state.values)
     for old in _finished(folder)[:-1]:

@@ -86,7 +86,7 @@ def _session(folder: Path) -> Any:
     path = model_file(folder)
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
+    except Exception as error:  # onnxruntime's own classes share no base
         raise StageError(
             "M140", f"onnxruntime cannot load {path}: {_first_line(error)}", "check it with `compactor verify`"
         ) from error
