@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,8 +79,19 @@ class Objective(nn.Module):
                 matrices[f"{label}/{name}"] = nn.Parameter(torch.randn(outputs, inputs, generator=generator) * inputs**-0.5)
         return matrices
 
+    def counts(self, labels: Tensor, mask: Tensor) -> Tensor:
+        """Return what each term will count in a batch, float64 (terms,), from its labels and its attention mask alone."""
+        counted = [float(term.loss.count(labels, mask)) for term in self.terms.values()]
+        return torch.tensor(counted, dtype=torch.float64)
+
     def forward(
-        self, student: nn.Module, inputs: Mapping[str, Tensor], labels: Tensor, rows: np.ndarray, progress: float
+        self,
+        student: nn.Module,
+        inputs: Mapping[str, Tensor],
+        labels: Tensor,
+        rows: np.ndarray,
+        progress: float,
+        counts: Sequence[float] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return (total, parts): the weighted sum, and each term's mean before its weight, detached, in the order of the terms.
 
@@ -90,17 +101,19 @@ class Objective(nn.Module):
             labels: (rows,) int64.
             rows: numbers of these rows in the split, by which the teacher's answers are looked up.
             progress: 0 to 1.
+            counts: what each term counts in the whole step that this batch is a part of. Its sums are divided by these, so that the
+                results of all parts add up to those of the whole. By default the batch is the whole.
         """
         with Recorder(student, self._layers(0)) as recorder:
             outputs = student(**inputs, output_hidden_states="hidden_states" in self.wanted)
             own = Outputs(outputs.logits.float(), outputs.get("hidden_states"), recorder.relations())
         taught = self._taught(inputs, rows, own.logits)
         total, parts = own.logits.new_zeros(()), list[Tensor]()
-        for label, term in self.terms.items():
+        for number, (label, term) in enumerate(self.terms.items()):
             prefix = f"{label}/"
             matrices = {name[len(prefix) :]: value for name, value in self._matrices.items() if name.startswith(prefix)}
             summed, count = term.loss(Batch(own, taught, labels, inputs["attention_mask"], progress, matrices))
-            mean = summed / count
+            mean = summed / (count if counts is None else max(counts[number], 1.0))
             total = total + value_at(term.weight, progress) * mean
             parts.append(mean.detach())
         return total, torch.stack(parts)

@@ -44,6 +44,7 @@ def leaves(outputs: Any) -> list[Any]:
 def check(loss: Any) -> None:
     """Assert what holds for every loss."""
     _is_finite_and_teaches_the_student_alone(loss)
+    _counts_what_it_said(loss)
     _ignores_padding(loss)
     _ignores_the_order_of_rows(loss)
     if loss.needs - {"labels"}:
@@ -59,6 +60,15 @@ def _is_finite_and_teaches_the_student_alone(loss: Any) -> None:
     value.backward()
     assert any(tensor.grad is not None and float(tensor.grad.abs().sum()) > 0 for tensor in leaves(given.student))
     assert all(bool(tensor.grad.isfinite().all()) for tensor in leaves(given.student) if tensor.grad is not None)
+
+
+def _counts_what_it_said(loss: Any) -> None:
+    """Before any model runs: steps cut into micro-batches are divided by it."""
+    from dataclasses import replace
+
+    given = batch(padded=2)
+    given = replace(given, labels=given.labels.clone().index_fill_(0, given.labels.new_tensor([1]), -100))
+    assert float(loss(given)[1]) == float(loss.count(given.labels, given.mask))
 
 
 def _ignores_padding(loss: Any) -> None:

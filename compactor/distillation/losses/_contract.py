@@ -84,6 +84,13 @@ class Loss(Settings):
         """Return name and size (outputs, inputs) of matrices that are trained along and dropped at the end."""
         return {}
 
+    def count(self, labels: Tensor, mask: Tensor) -> int | Tensor:
+        """Return what `__call__` will count in a batch with these labels and this mask, known before any model runs.
+
+        A step may be cut into micro-batches and shared among processes; each sum is then divided by the count of the whole step.
+        """
+        return len(labels)
+
     @abstractmethod
     def __call__(self, batch: Batch) -> tuple[Tensor, int | Tensor]:
         """Return (sum, count): the objective divides one by the other. Rows for logits, pieces for states inside the model."""

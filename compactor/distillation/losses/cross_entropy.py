@@ -28,12 +28,15 @@ class CrossEntropy(Loss):
 
     label_smoothing: float = setting(0.0, "share of the probability spread evenly over all classes", ge=0, lt=1)
 
+    def count(self, labels: Tensor, mask: Tensor) -> Tensor:
+        """Return the number of labelled rows."""
+        return (labels >= 0).sum()
+
     def __call__(self, batch: Batch) -> tuple[Tensor, int | Tensor]:
         """Return (sum over labelled rows, their number)."""
         from torch.nn import functional as F
 
-        labelled = batch.labels >= 0
         total = F.cross_entropy(
             batch.student.logits, batch.labels, ignore_index=-100, label_smoothing=self.label_smoothing, reduction="sum"
         )
-        return total, labelled.sum()
+        return total, self.count(batch.labels, batch.mask)

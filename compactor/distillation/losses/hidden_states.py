@@ -46,6 +46,10 @@ class HiddenStates(Loss):
         numbers = [student] if self.layers == "last" else list(range(1, student + 1))
         return [(0, 0)] * self.embeddings + [(number, round(number * teacher / student)) for number in numbers]
 
+    def count(self, labels: Tensor, mask: Tensor) -> Tensor:
+        """Return the number of real pieces."""
+        return mask.sum()
+
     def __call__(self, batch: Batch) -> tuple[Tensor, int | Tensor]:
         """Return (sum over real pieces of the mean over pairs and channels, number of real pieces)."""
         assert batch.teacher is not None
@@ -58,4 +62,4 @@ class HiddenStates(Loss):
         for first, second in pairs:
             states = own[first] if projection is None else own[first] @ projection.T
             total = total + ((states - taught[second]).square() * mask).sum() / taught[second].shape[-1]
-        return total / len(pairs), batch.mask.sum()
+        return total / len(pairs), self.count(batch.labels, batch.mask)

@@ -46,6 +46,10 @@ class MinilmRelations(Loss):
             elif shape.inner[layer] % self.heads:
                 yield f"{self.heads} relation heads do not divide the {who}'s inner width {shape.inner[layer]}"
 
+    def count(self, labels: Tensor, mask: Tensor) -> Tensor:
+        """Return the number of real pieces."""
+        return mask.sum()
+
     def __call__(self, batch: Batch) -> tuple[Tensor, int | Tensor]:
         """Return (sum over real pieces, number of real pieces)."""
         assert batch.teacher is not None
@@ -53,7 +57,7 @@ class MinilmRelations(Loss):
         total = own[0].new_zeros(())
         for student, teacher in zip(own, taught, strict=True):
             total = total + self._divergence(student, teacher, batch.mask)
-        return total / (len(own) * self.heads), batch.mask.sum()
+        return total / (len(own) * self.heads), self.count(batch.labels, batch.mask)
 
     def _divergence(self, student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
         """Return the sum of KL(teacher || student) over real pieces and relation heads."""
