@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,8 +80,29 @@ class Objective(nn.Module):
                 matrices[f"{label}/{name}"] = nn.Parameter(torch.randn(outputs, inputs, generator=generator) * inputs**-0.5)
         return matrices
 
-    def counts(self, labels: Tensor, mask: Tensor) -> Tensor:
-        """Return what each term will count in a batch, float64 (terms,), from its labels and its attention mask alone."""
+    def begin(self, student: nn.Module) -> None:
+        """Training begins, before a checkpoint is read: the moment to take the shapes of the student's weights."""
+
+    def after_step(self, student: nn.Module) -> None:
+        """The optimizer has made a step."""
+
+    @contextmanager
+    def kept(self, student: nn.Module) -> Iterator[None]:
+        """Show, while the block runs, the weights that would be kept if training ended now; here they are the student's own."""
+        yield
+
+    def finish(self, student: nn.Module) -> None:
+        """Training has ended: leave the student with the weights to be kept."""
+
+    def counts(self, labels: Tensor, mask: Tensor, rows: np.ndarray) -> Tensor:
+        """Return what each term will count in a batch, float64 (terms,), before any model runs.
+
+        Args:
+            labels: as in `forward`.
+            mask: attention mask (rows, length).
+            rows: as in `forward`; these losses do not look at it.
+        """
+        del rows
         counted = [float(term.loss.count(labels, mask)) for term in self.terms.values()]
         return torch.tensor(counted, dtype=torch.float64)
 
