@@ -1,4 +1,4 @@
-"""Where a worker process runs. `LocalRunner` starts it here; a runner for another machine differs in its command and in `place`."""
+"""A running worker: one process that holds one model, spoken to in lines of JSON. Where it runs is the runner's business."""
 
 from __future__ import annotations
 
@@ -6,40 +6,21 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import tempfile
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
-from compactor.base.errors import MissingError, StageError
+from compactor.base.errors import CompactorError, MissingError, StageError
+from compactor.measuring.runners import LocalRunner, Runner
 
-WORKER = Path(__file__).with_name("worker.py")
+__all__ = ["LocalRunner", "Runner", "UnsupportedError", "Worker"]
+
 # Nothing of the caller's environment that changes how threads start or what onnxruntime does.
 KEPT_ENVIRONMENT = ("PATH", "HOME", "LD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "CUDA_VISIBLE_DEVICES", "LANG")
 
 
-class Runner(Protocol):
-    """Starts workers on one machine."""
-
-    def command(self) -> list[str]:
-        """Return the command whose stdin and stdout are the worker's."""
-
-    def place(self, path: Path) -> str:
-        """Bring a file to where the worker can read it, and return its path there."""
-
-
-class LocalRunner:
-    """Runs workers on this machine."""
-
-    def command(self) -> list[str]:
-        """Return this Python, with the worker's file."""
-        # -P: the worker's own folder stays off the import path, its neighbours must not stand in for the standard library.
-        return [sys.executable, "-P", str(WORKER)]
-
-    def place(self, path: Path) -> str:
-        """Return the path itself."""
-        return str(path.absolute())
+class UnsupportedError(Exception):
+    """The worker's machine cannot do what was asked; the figure stays unmeasured, with this reason."""
 
 
 class Worker:
@@ -51,13 +32,14 @@ class Worker:
         Args:
             runner: where to run.
             name: of the model, for sentences.
-            job: see worker.py; `model` is already placed.
+            job: see worker/__init__.py; `model` is already placed.
 
         Raises:
             MissingError: the execution provider is not there or another one was taken.
             StageError: the model cannot be loaded, or the process died.
         """
         self.name = name
+        self._runner = runner
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         environment = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
         environment |= {"ORT_DISABLE_TELEMETRY": "1", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
@@ -76,18 +58,33 @@ class Worker:
         return self._process.pid
 
     def ask(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Send one line, sleep until the answer is there, and return it."""
+        """Send one line, sleep until the answer is there, and return it.
+
+        Raises:
+            UnsupportedError: its machine cannot do this.
+            CompactorError: the model cannot be run, or the process died.
+        """
+        self.send(message)
+        return self.receive()
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Send one line and do not wait: several workers shall work at one time."""
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         try:
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
-            line = self._process.stdout.readline()
         except BrokenPipeError:
-            line = ""
+            raise self._death() from None
+
+    def receive(self) -> dict[str, Any]:
+        """Sleep until the answer to what was sent is there, and return it."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
         if not line.endswith("\n"):
             raise self._death()
         answer: dict[str, Any] = json.loads(line)
+        if answer["kind"] == "error" and answer["reason"] == "unsupported":
+            raise UnsupportedError(answer["message"])
         if answer["kind"] == "error":
             raise self._refusal(answer)
         return answer
@@ -120,6 +117,12 @@ class Worker:
                 f"{self.name} was not measured: {answer['message']}",
                 "install the onnxruntime of the target, or name another target",
             )
+        if answer["reason"] == "fallback":
+            return MissingError(
+                "M116",
+                f"{self.name} was not measured: {answer['message']}",
+                "choose a precision or an export that the provider has kernels for, or set allow_cpu_fallback: true in the target",
+            )
         doing = "loaded" if answer["reason"] == "load" else "run"
         return StageError(
             "M102",
@@ -127,10 +130,13 @@ class Worker:
             "check the model with `compactor verify`",
         )
 
-    def _death(self) -> StageError:
+    def _death(self) -> CompactorError:
         code = self._process.wait()
         self._errors.seek(0)
         last = self._errors.read().decode(errors="replace").strip().rpartition("\n")[2]
+        known = self._runner.death(self.name, code, last)
+        if known is not None:
+            return known
         if code == -signal.SIGKILL or code == 137:
             return StageError(
                 "M103",

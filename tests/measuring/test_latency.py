@@ -171,15 +171,14 @@ def test_a_closed_worker_leaves_no_process(make_model: Callable[..., Path]) -> N
 
 
 def test_the_worker_is_one_file_that_runs_where_it_is_copied(make_model: Callable[..., Path], tmp_path: Path) -> None:
-    import shutil
     import subprocess
     import sys
 
-    from compactor.measuring.runner import WORKER
+    from compactor.measuring.worker_file import write_worker
 
     board = tmp_path / "board"
     board.mkdir()
-    shutil.copy(WORKER, board / "worker.py")
+    write_worker(board / "worker.pyz")
     np.savez(board / "feeds.npz", **{"b1|0|input_ids": np.ones((1, 4), dtype=np.int64)})
     lines = [
         {**JOB, "model": str(make_model("m", 1))},
@@ -189,7 +188,7 @@ def test_the_worker_is_one_file_that_runs_where_it_is_copied(make_model: Callabl
         {"do": "burst", "cell": "absent", "feeds": [0], "discard": 0},
     ]
     text = "".join(json.dumps(line) + "\n" for line in lines)
-    done = subprocess.run([sys.executable, "worker.py"], input=text, cwd=board, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "worker.pyz"], input=text, cwd=board, capture_output=True, text=True, check=True)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer["kind"] for answer in answers] == ["ready", "feeds", "warm", "burst", "error"]
     assert answers[0]["inputs"] == [{"name": "input_ids", "type": "tensor(int64)", "shape": ["batch", "sequence"]}]
