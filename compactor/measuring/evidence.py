@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from compactor.targets import Target
 
 SAME_MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}
+X86_DOT_PRODUCTS = frozenset({"avx_vnni", "avx512_vnni"})
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,11 @@ class ThisMachine:
 
     name: str = "host"
     machine: str = "any"
+    system: str = "any"
     form: str = "any"
     instructions: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    int8_dot_product: bool = True
     provider: str = "CPUExecutionProvider"
     threads: int = 1
     spinning: bool = False
@@ -51,6 +55,17 @@ def local_evidence(target: Target | ThisMachine, machine: dict[str, Any]) -> Evi
     missing = sorted(set(target.instructions) - set(machine["instruction_sets"]))
     if missing:
         return Evidence(None, f"this machine lacks {', '.join(missing)}, which the target {target.name} has")
+    there = str(machine.get("system", "")).partition(" ")[0]
+    if target.system not in ("any", there):
+        return Evidence(
+            "proxy", f"the target {target.name} runs {target.system}, this machine runs {there or 'something else'}"
+        )
+    if more := sorted(set(target.without) & set(machine["instruction_sets"])):
+        return Evidence(
+            "proxy", f"this machine has {', '.join(more)}, which the target {target.name} lacks: int8 is faster here"
+        )
+    if _lacks_dot_products(target, machine):
+        return Evidence("proxy", f"this machine has no 8-bit dot products, the target {target.name} has: int8 is slower here")
     if target.threads > machine["cores_allowed"]:
         return Evidence(
             "proxy", f"the target {target.name} has {target.threads} threads, here {machine['cores_allowed']} cores may be used"
@@ -59,3 +74,8 @@ def local_evidence(target: Target | ThisMachine, machine: dict[str, Any]) -> Evi
         form = machine["chassis"] if machine["chassis"] != "unknown" else "machine of unknown form"
         return Evidence("proxy", f"the target {target.name} is a {target.form}, this is a {form}: {machine['cpu_model']}")
     return Evidence("measured")
+
+
+def _lacks_dot_products(target: Target | ThisMachine, machine: dict[str, Any]) -> bool:
+    """Whether an x86 machine lacks VNNI, which the target has; an ARM target names its dot products in `instructions`."""
+    return target.machine == "x86_64" and target.int8_dot_product and not X86_DOT_PRODUCTS & set(machine["instruction_sets"])

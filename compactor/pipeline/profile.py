@@ -22,7 +22,7 @@ from compactor.pipeline.steps import Step, read_steps
 from compactor.pipeline.suggest import did_you_mean
 from compactor.pipeline.translate import translate
 from compactor.stages import STAGES, Stage
-from compactor.targets import Target, load_target, target_names
+from compactor.targets import Target, load_target, resolved, target_names
 from compactor.tasks import TASKS, Task
 
 __all__ = ["Head", "Profile", "Step", "load_profile", "near_folders"]
@@ -170,7 +170,7 @@ def _target(name: Any, places: Places, near: tuple[Path, ...], problems: list[Pr
         return None
     try:
         document = read_document(path)
-        return Target.model_validate(document.data)
+        return Target.model_validate(resolved(document.data))
     except ProfileError as error:
         problems += error.problems
     except ValidationError as error:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from compactor.targets.target import Target, load_target, target_names
+from compactor.targets.target import Target, load_target, resolved, target_names
 
-__all__ = ["Target", "load_target", "target_names"]
+__all__ = ["Target", "load_target", "resolved", "target_names"]
