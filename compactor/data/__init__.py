@@ -31,19 +31,38 @@ from compactor.data.settings import DataSettings
 
 if TYPE_CHECKING:
     from compactor.data.batches import grouped_batches
+    from compactor.data.dataset import DatasetWriter, read_dataset
     from compactor.data.encoded import Encoded
     from compactor.data.encoding import encode
     from compactor.data.fingerprint import fingerprint_data
     from compactor.data.open import Data, open_data
     from compactor.data.rows import Rows
+    from compactor.data.unlabelled import fingerprint_unlabelled, open_unlabelled
 
-__all__ = ["Data", "DataSettings", "Encoded", "Rows", "encode", "fingerprint_data", "grouped_batches", "open_data"]
+__all__ = [
+    "Data",
+    "DataSettings",
+    "DatasetWriter",
+    "Encoded",
+    "Rows",
+    "encode",
+    "fingerprint_data",
+    "fingerprint_unlabelled",
+    "grouped_batches",
+    "open_data",
+    "open_unlabelled",
+    "read_dataset",
+]
 
 # Each name and the file that has it; pyarrow and tokenizers are imported only by who opens data.
 _HOMES = {
     "Data": "open",
     "open_data": "open",
     "Rows": "rows",
+    "DatasetWriter": "dataset",
+    "read_dataset": "dataset",
+    "fingerprint_unlabelled": "unlabelled",
+    "open_unlabelled": "unlabelled",
     "Encoded": "encoded",
     "encode": "encoding",
     "fingerprint_data": "fingerprint",

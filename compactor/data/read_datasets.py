@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 BATCH_ROWS = 8192
+# Names that a role's split goes by; the first that is there is taken.
+SPLIT_NAMES = {
+    "validation": ("validation", "valid", "dev"),
+    "unlabelled": ("unlabelled", "unlabeled", "unsupervised", "train"),
+}
 
 
 def read_folder(source: Source, columns: Columns) -> Raw:
@@ -80,7 +85,7 @@ def _split(loaded: Any, source: Source) -> Any:
     """Return the dataset of the role out of a DatasetDict; a plain dataset is that already."""
     if not hasattr(loaded, "keys"):
         return loaded
-    wanted = {"validation": ("validation", "valid", "dev")}.get(source.role, (source.role,))
+    wanted = SPLIT_NAMES.get(source.role, (source.role,))
     found = next((name for name in wanted if name in loaded), None)
     if found is None:
         raise DataError("D111", f"{source.name} has no split {source.role!r}", f"its splits are {', '.join(loaded)}")
@@ -89,9 +94,9 @@ def _split(loaded: Any, source: Source) -> Any:
 
 def _raw(dataset: Any, columns: Columns, source: Source) -> Raw:
     columns.check(list(dataset.column_names), source.name)
-    names = tuple(getattr(dataset.features[columns.label], "names", None) or ())
+    names = tuple(getattr(dataset.features[columns.label], "names", None) or ()) if columns.label else ()
     batches = _batches(dataset.select_columns(columns.names))
-    return Raw(name_classes(batches, columns.label, names, source.name), names) if names else Raw(batches)
+    return Raw(name_classes(batches, columns.label, names, source.name), names) if columns.label and names else Raw(batches)
 
 
 def _batches(dataset: Any) -> Iterator[pa.RecordBatch]:

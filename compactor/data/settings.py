@@ -17,10 +17,21 @@ class DataSettings(Settings):
         None, "training rows: csv, tsv, json, jsonl, parquet, a folder saved by `datasets`, or a hub id org/name[:config]"
     )
     test: str | None = setting(None, "test rows, touched for the final numbers only")
+    unlabelled: str | None = setting(
+        None, "texts without labels, in the same formats; an augment stage lets the teacher answer them"
+    )
     validation: float | str = setting(0.1, "share of the training rows to set aside, stratified by label; or a file of its own")
-    text: str = setting("text", "column with the text")
+    text: str = setting("text", "column with the text; for tags, with lists of words")
     text_pair: str | None = setting(None, "column with the second sentence, for tasks on pairs")
-    label: str = setting("label", "column with the label: names or whole numbers")
+    label: str = setting(
+        "label",
+        "column with the label: a name or whole number, a list of them (several labels, tags), or a number, as the task wants",
+    )
+    separator: str | None = setting(
+        None,
+        "multi-label: what parts the names of a cell that is no list, such as ',' or '|'; an empty cell has none",
+        min_length=1,
+    )
     limit: int | None = setting(None, "use only this many training rows, drawn with the seed; for trials", gt=1)
     extra: bool = setting(False, f"with {BUILTIN}: also train on the further paragraphs of the training docstrings")
 

@@ -21,14 +21,15 @@ def make_chain(session: Session, plan: Plan, folder: Path, until: str = "") -> l
     made: dict[str, Artifact] = {}
     for number, step in enumerate(plan.steps, start=1):
         session.reporter.say(f"[{number}/{len(plan.steps)}] {step.label}: {step.state}{f' ({step.why})' if step.why else ''}")
-        source, teacher = made.get(step.sources.get("source", "")), made.get(plan.steps[0].key)
-        done = execute(session, step, source, teacher)
+        source, extra = made.get(step.sources.get("source", "")), made.get(step.sources.get("extra", ""))
+        done = execute(session, step, source, made.get(plan.steps[0].key), extra)
         made[step.key] = done.artifact
         _link(folder / "stages" / step.label, done.artifact.folder)
         if done.artifact.kind == "dataset":
-            continue
-        rows.append(_row(session, done, rows))
-        _tell(session, rows)
+            session.datasets.append(done)
+        else:
+            rows.append(_row(session, done, rows))
+            _tell(session, rows)
         if until in {step.label, step.name}:
             return None
     return rows

@@ -39,7 +39,7 @@ def plan_controls(session: Session, plan: Plan, data: dict[str, object]) -> Iter
     if teacher is None:
         return
     if chosen.labels_only and distill is not None:
-        before = plan.steps[plan.steps.index(distill) - 1]
+        before = next(step for step in plan.steps if step.key == distill.sources["source"])
         yield Control(
             "labels_only", (_step(session, data, "labels only", "distill", _on_labels(distill.stage), before, teacher.key),)
         )

@@ -17,7 +17,7 @@ from compactor.pipeline.store import Label, Store
 from compactor.stages import Work
 
 if TYPE_CHECKING:
-    from compactor.data import Data
+    from compactor.data import Data, Rows
     from compactor.pipeline.profile import Profile
 
 
@@ -31,6 +31,7 @@ class Session:
     threads: int
     online: bool
     references: set[str] = field(default_factory=set)
+    datasets: list[Done] = field(default_factory=list)
     _data: Data | None = None
     _sound: set[str] = field(default_factory=set)
     _by_products: set[str] = field(default_factory=set)
@@ -53,6 +54,13 @@ class Session:
                 self.reporter.finding(finding)
         return self._data
 
+    def open_unlabelled(self) -> Rows | None:
+        """Open the texts of `data.unlabelled`; None when the profile names none."""
+        from compactor.data import open_unlabelled
+
+        profile, cache = self.profile, self.store.root / "data"
+        return open_unlabelled(profile.data, near=profile.near, cache=cache, online=self.online, reporter=self.reporter)
+
     def derive(self, name: str, parts: dict[str, Any], build: Callable[[Path], None]) -> Path:
         """Return a by-product, and remember that this run refers to it."""
         folder = self.store.derive(name, parts, build)
@@ -70,25 +78,29 @@ class Done:
     from_store: bool
 
 
-def execute(session: Session, step: PlannedStep, source: Artifact | None, teacher: Artifact | None) -> Done:
-    """Return the artifact of a step.
+def execute(
+    session: Session, step: PlannedStep, source: Artifact | None, teacher: Artifact | None, extra: Artifact | None = None
+) -> Done:
+    """Return the artifact of a step, made from the artifact before it, the teacher, and rows to train on besides.
 
     Raises:
         StageError: the stage could not do its work; what was finished before stays in the store.
     """
+    inputs = {"source": source, "teacher": teacher if step.stage.uses_teacher else None}
+    if extra is not None and step.stage.uses_extra:
+        inputs["extra"] = extra
     session.references.add(step.key)
-    teacher = teacher if step.stage.uses_teacher else None
-    found = _sound(session, step, source, teacher)
+    found = _sound(session, step, inputs)
     if found is not None:
         session.references |= set(found.record["by_products"])
         session.reporter.event("step", label=step.label, key=step.key, state="in store")
         return Done(step, found, from_store=True)
     session.reporter.event("step", label=step.label, key=step.key, state="begun")
-    sources = {name: (artifact.content if artifact else "") for name, artifact in (("source", source), ("teacher", teacher))}
+    sources = {name: (artifact.content if artifact else "") for name, artifact in inputs.items()}
     label = Label(step.key, step.kind, step.name, step.stage.version, step.stage.key(), {**step.sources, "content": sources})  # type: ignore[dict-item]
     artifact = session.store.make(
         label,
-        lambda folder, checkpoints: _fill(session, step, source, teacher, folder, checkpoints),
+        lambda folder, checkpoints: _fill(session, step, inputs, folder, checkpoints),
         lambda: session.reporter.say(f"{step.label}: another run is making the same artifact; waiting for it"),
     )
     session.reporter.event("step", label=step.label, key=step.key, state="done", seconds=artifact.record["seconds"])
@@ -96,7 +108,7 @@ def execute(session: Session, step: PlannedStep, source: Artifact | None, teache
 
 
 def _fill(
-    session: Session, step: PlannedStep, source: Artifact | None, teacher: Artifact | None, folder: Path, checkpoints: Path
+    session: Session, step: PlannedStep, inputs: dict[str, Artifact | None], folder: Path, checkpoints: Path
 ) -> dict[str, Any]:
     collector = Collector(session.reporter)
     profile = session.profile
@@ -107,9 +119,11 @@ def _fill(
         task=profile.task,
         target=profile.target,
         open_data=session.open_data,
+        open_unlabelled=session.open_unlabelled,
         reporter=collector,
         derive=session.derive,
-        teacher=teacher,
+        teacher=inputs["teacher"],
+        extra=inputs.get("extra"),
         threads=session.threads,
         near=profile.near,
         online=session.online,
@@ -117,7 +131,7 @@ def _fill(
     )
     begun = time.perf_counter()
     session._by_products.clear()
-    step.stage.run(source, work)
+    step.stage.run(inputs["source"], work)
     return {
         "by_products": sorted(session._by_products),
         "seconds": round(time.perf_counter() - begun, 3),
@@ -127,13 +141,13 @@ def _fill(
     }
 
 
-def _sound(session: Session, step: PlannedStep, source: Artifact | None, teacher: Artifact | None) -> Artifact | None:
+def _sound(session: Session, step: PlannedStep, inputs: dict[str, Artifact | None]) -> Artifact | None:
     """Return the stored artifact if its files are as written and it was made from these very sources."""
     found = session.store.find(step.key)
     if found is None:
         return None
     damage = found.damage() if step.key not in session._sound else ""
-    for name, artifact in (("source", source), ("teacher", teacher)):
+    for name, artifact in inputs.items():
         made_from = found.record["sources"]["content"].get(name, "")
         if not damage and artifact is not None and made_from != artifact.content:
             damage = f"it was made from another content of its {name}"

@@ -37,9 +37,8 @@ def find(name: str, near: tuple[Path, ...]) -> Path | None:
 
 def data_problems(data: DataSettings, near: tuple[Path, ...], places: Places) -> Iterator[Problem]:
     """Yield a problem for each data file that is not there, and for columns that a csv or tsv header does not have."""
-    if data.source:
-        return
-    for role, name in {"train": data.train, "test": data.test, "validation": data.validation}.items():
+    named = {"train": data.train, "test": data.test, "validation": data.validation, "unlabelled": data.unlabelled}
+    for role, name in named.items():
         if not isinstance(name, str):
             continue
         place = places.value(("data", role))
@@ -49,7 +48,7 @@ def data_problems(data: DataSettings, near: tuple[Path, ...], places: Places) ->
             yield Problem("P040", error.problem.sentence, _looked(error.problem.hint, near), place)
             continue
         if source.path is not None:
-            yield from _column_problems(source.path, data, places)
+            yield from _column_problems(source.path, data, places, labelled=role != "unlabelled")
         elif _into_folder(name, near):
             yield Problem("P040", f"data.{role}: there is no {name}", _looked("", near), place)
 
@@ -91,11 +90,11 @@ def header(path: Path) -> list[str] | None:
         return None  # told by the reader of the data, which names the row
 
 
-def _column_problems(path: Path, data: DataSettings, places: Places) -> Iterator[Problem]:
+def _column_problems(path: Path, data: DataSettings, places: Places, *, labelled: bool) -> Iterator[Problem]:
     columns = header(path)
     if columns is None:
         return
-    for setting in ("text", "text_pair", "label"):
+    for setting in ("text", "text_pair", "label") if labelled else ("text", "text_pair"):
         wanted = getattr(data, setting)
         if isinstance(wanted, str) and wanted not in columns:
             place = places.value(("data", setting))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from compactor.pipeline.profile import Profile
 
 State = Literal["in store", "started", "to do"]
+SOURCE_WORDS = {"source": "the step it starts from", "teacher": "the teacher", "extra": "the rows of the augment stage"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class PlannedStep:
         kind: kind of artifact it leaves.
         key: hash of `parts`.
         parts: everything that can change the result, by name.
-        sources: key of each artifact it starts from (`source`, `teacher`).
+        sources: key of each artifact it starts from (`source`, `teacher`, `extra`).
         state: `in store`, `started` (a killed run left checkpoints) or `to do`.
         why: the reason for the state, in words.
     """
@@ -77,15 +78,19 @@ def make_plan(profile: Profile, store: Store, data: dict[str, Any], previous: di
         previous: plan.json of the run before this one, to say what changed.
     """
     steps: list[PlannedStep] = []
-    teacher = ""
+    before: PlannedStep | None = None
+    teacher = extra = ""
     for given in profile.steps:
-        before = steps[-1] if steps else None
         step = plan_step(
-            profile, store, data, given.label, given.name, given.stage, before, teacher, previous, given.source_hash
+            profile, store, data, given.label, given.name, given.stage, before, teacher, previous, given.source_hash, extra
         )
         steps.append(step)
         if given.name == "teacher":
-            teacher = steps[-1].key
+            teacher = step.key
+        if step.kind == "dataset":
+            extra = step.key
+        else:
+            before = step
     return Plan(tuple(steps))
 
 
@@ -100,11 +105,17 @@ def plan_step(
     teacher: str,
     previous: dict[str, Any] | None = None,
     source_hash: str = "",
+    extra: str = "",
 ) -> PlannedStep:
-    """Compute one step; also used for controls, which are steps outside the chain. `source_hash` is that of a user's own stage file."""
-    sources = {"source": before.key} if before else {}
+    """Compute one step; also used for controls, which are steps outside the chain.
+
+    `source_hash` is that of a user's own stage file; `teacher` and `extra` are keys of the teacher and of the dataset made last.
+    """
+    sources = {"source": before.key} if before and stage.gives != "dataset" else {}
     if stage.uses_teacher and teacher:
         sources["teacher"] = teacher
+    if stage.uses_extra and extra:
+        sources["extra"] = extra
     parts: dict[str, Any] = {
         "stage": name,
         "version": stage.version,
@@ -117,6 +128,8 @@ def plan_step(
     outside = stage.fingerprint(profile.near) | ({"stage": source_hash} if source_hash else {})
     if outside:
         parts["files"] = outside
+    if stage.uses_unlabelled and profile.data.unlabelled is not None:
+        parts["unlabelled"] = _unlabelled(profile)
     if stage.uses_target:
         parts["target"] = profile.target.key()
     if stage.uses_profile:
@@ -132,8 +145,15 @@ def data_parts(profile: Profile) -> dict[str, Any]:
     """Return what identifies the data: content of the files and the settings that choose rows; not where the files lie."""
     from compactor.data import fingerprint_data
 
-    settings = {name: value for name, value in profile.data.key().items() if name not in {"train", "test"}}
+    settings = {name: value for name, value in profile.data.key().items() if name not in {"train", "test", "unlabelled"}}
     return {"content": fingerprint_data(profile.data, near=profile.near), "settings": settings}
+
+
+def _unlabelled(profile: Profile) -> dict[str, str]:
+    """Return what identifies the texts without labels."""
+    from compactor.data import fingerprint_unlabelled
+
+    return {"content": fingerprint_unlabelled(profile.data, near=profile.near)}
 
 
 def _told(stage: Stage) -> dict[str, Any]:
@@ -164,8 +184,8 @@ def _changes(old: dict[str, Any], new: dict[str, Any], path: str = "") -> list[s
         before, after, where = old.get(name), new.get(name), f"{path}{name}"
         if digest(before) == digest(after):
             continue
-        if name in {"source", "teacher"} and not path:
-            words.append("the step it starts from changed" if name == "source" else "the teacher changed")
+        if name in SOURCE_WORDS and not path:
+            words.append(f"{SOURCE_WORDS[name]} changed")
         elif isinstance(before, dict) and isinstance(after, dict):
             words += _changes(before, after, f"{where}.")
         elif "content" in where or name in {"files", "profile"}:

@@ -100,7 +100,10 @@ def read_steps(
         except CompactorError as error:
             problems.append(Problem(error.problem.code, error.problem.sentence, error.problem.hint, places.key(entry.path)))
         chain.append((entry, loaded))
-    return steps, problems + list(order_problems(chain, places, registry))
+    problems += order_problems(chain, places, registry)
+    if len(steps) == len(stages):
+        problems += unused_problems(steps, data, places)
+    return steps, problems
 
 
 def order_problems(
@@ -123,6 +126,18 @@ def order_problems(
         given.append((entry.name, kind))
 
 
+def unused_problems(steps: list[Step], data: dict[str, Any], places: Places) -> Iterator[Problem]:
+    """Yield what would be ignored in silence: texts without labels that no stage takes, rows that no later stage trains on."""
+    section = data.get("data")
+    if isinstance(section, dict) and section.get("unlabelled") and not any(step.stage.uses_unlabelled for step in steps):
+        sentence, hint = "data.unlabelled names texts, and no stage takes them", "add - augment: {copies: 0} before distill"
+        yield Problem("P026", sentence, hint, places.key(("data", "unlabelled")))
+    for number, step in enumerate(steps):
+        if step.stage.gives == "dataset" and not any(later.stage.uses_extra for later in steps[number + 1 :]):
+            sentence = f"{step.name} makes rows to train on, and no stage after it trains on them"
+            yield Problem("P025", sentence, "put it before distill, or before a prune with recover", step.place)
+
+
 def _wrong_here(
     name: str, stage: type[Stage], kind: str, given: list[tuple[str, str]], registry: Registry[Stage]
 ) -> tuple[str, str] | None:
@@ -142,6 +157,8 @@ def _kind_after(stage: type[Stage] | None, kind: str) -> str:
     """Return the kind of artifact after a stage; empty when it cannot be known."""
     if stage is None:
         return ""
+    if stage.gives == "dataset":
+        return kind  # it stands beside the chain: the next stage starts from what was there before
     if stage.gives != "same":
         return stage.gives
     if kind in stage.takes:

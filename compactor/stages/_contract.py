@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -14,7 +15,7 @@ from compactor.base.reporter import Reporter
 from compactor.base.settings import Settings
 
 if TYPE_CHECKING:
-    from compactor.data import Data
+    from compactor.data import Data, Rows
     from compactor.targets import Target
     from compactor.tasks import Task
 
@@ -35,6 +36,8 @@ class Work:
         seed: for every random choice.
         task, target, data: what the profile names; `data` is opened at first use.
         teacher: the artifact of the `teacher` stage, for stages with `uses_teacher`.
+        extra: rows without labels to train on too, made by a stage before (kind `dataset`), for stages with `uses_extra`.
+        open_unlabelled: opens the rows of `data.unlabelled`, None without; for stages with `uses_unlabelled`.
         reporter: sentences, events, findings, progress bars.
         derive: by-products worth keeping (encoded data, teacher outputs), see `Derive`.
         threads: cores that may be used.
@@ -53,6 +56,8 @@ class Work:
     reporter: Reporter
     derive: Derive
     teacher: Artifact | None = None
+    extra: Artifact | None = None
+    open_unlabelled: Callable[[], Rows | None] = lambda: None
     threads: int = 1
     near: tuple[Path, ...] = ()
     online: bool = False
@@ -64,15 +69,25 @@ class Work:
         """The splits and the label names; opened once per run."""
         return self.open_data()
 
+    @cached_property
+    def training(self) -> Rows:
+        """The training rows, followed by those of `extra`, which have no label (see `compactor.data.dataset`)."""
+        from compactor.data import read_dataset
+
+        rows = self.data.train
+        return rows if self.extra is None else rows.join(read_dataset(self.extra.folder, rows.labels))
+
 
 class Stage(Settings):
     """One step of a profile: its settings, and how to do it.
 
     Class attributes:
         takes: kinds of artifact it can start from; empty for a stage that starts a chain.
-        gives: kind of the artifact that it leaves, or `same` for the kind it took.
+        gives: kind of the artifact that it leaves, or `same` for the kind it took. A `dataset` stands beside the chain: it is made
+            from data and teacher, the stage after it starts from the model before it, and stages with `uses_extra` train on it.
         version: bumped by hand when the meaning of the stage changes; part of the cache key.
         uses_teacher: the teacher's artifact is an input too, hence part of the key.
+        uses_unlabelled: `data.unlabelled` is an input too, hence part of the key.
         uses_target: the target decides how the work is done (opset, weight range), hence part of the key.
         uses_profile: the profile's text goes into the result, hence part of the key.
         once: may stand in a profile only once.
@@ -82,9 +97,15 @@ class Stage(Settings):
     gives: ClassVar[str] = "torch"
     version: ClassVar[int] = 1
     uses_teacher: ClassVar[bool] = False
+    uses_unlabelled: ClassVar[bool] = False
     uses_target: ClassVar[bool] = False
     uses_profile: ClassVar[bool] = False
     once: ClassVar[bool] = False
+
+    @property
+    def uses_extra(self) -> bool:
+        """Whether this stage, as it is set, trains on the rows of a dataset made before it; then they are part of its key."""
+        return False
 
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings for this task and target: (path inside the settings, problem). No heavy import."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def fit_model(
     model: Any, work: Work, objective: Objective, settings: TrainSettings, tokenizer: Path, description: str
 ) -> dict[str, Any]:
-    """Train a model on the work's training rows, in place; return the facts of `compactor.distillation.trainer.fit`.
+    """Train a model on the rows of `training`, in place; return the facts of `compactor.distillation.trainer.fit`.
 
     Args:
         model: the model.
@@ -37,7 +37,7 @@ def fit_model(
 
     return fit(
         model,
-        encoded(work, tokenizer, "train"),
+        encoded(work, tokenizer, "training"),
         objective,
         settings,
         seed=work.seed,

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from compactor.distillation.objective import TeacherSignal
     from compactor.stages._contract import Work
 
-Split = Literal["train", "validation", "test"]
+# `training` is `train` followed by the rows that a stage such as augment made: the same rows as `train` where there is none.
+Split = Literal["train", "training", "validation", "test"]
 
 
 def rows_of(work: Work, split: Split) -> Rows:
-    """Return one split of the work's data."""
-    rows: Rows | None = getattr(work.data, split)
+    """Return one split of the work's data; `training` is all that a student is trained on."""
+    rows: Rows | None = work.training if split == "training" else getattr(work.data, split)
     if rows is None:
         raise StageError("D190", f"the data has no {split} split", f"name a file in data.{split}")
     return rows
@@ -33,7 +34,7 @@ def encoded(work: Work, folder: Path, split: Split = "train") -> Encoded:
     Args:
         work: gives the data, and the store for what is kept.
         folder: a torch or onnx artifact's folder, with tokenizer.json and tokenizer_config.json.
-        split: `train`, `validation` or `test`.
+        split: `train`, `training`, `validation` or `test`.
     """
     from compactor.data import Encoded, encode
     from compactor.models.tokenizer import load_tokenizer, max_length, pad_id
@@ -78,7 +79,7 @@ def teacher_signal(work: Work, losses: tuple[LossTerm, ...]) -> TeacherSignal | 
     inside = bool(wanted & {"hidden_states", "relations"})
     if not inside and "logits" not in wanted:
         return None
-    logits = teacher_logits(work, "train") if "logits" in wanted else None
+    logits = teacher_logits(work, "training") if "logits" in wanted else None
     return TeacherSignal(logits, load_model(work, teacher_folder(work)) if inside else None)
 
 

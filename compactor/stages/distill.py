@@ -38,6 +38,11 @@ class Distill(Stage):
     gives: ClassVar[str] = "torch"
     uses_teacher: ClassVar[bool] = True
 
+    @property
+    def uses_extra(self) -> bool:
+        """It trains on the rows that an augment stage made."""
+        return True
+
     student: StudentSettings = Field(default_factory=StudentSettings, description="its shape and first weights")
     losses: LossList = Field(default_factory=default_losses, description="what is made small: a list of weighted losses")
     train: TrainSettings = setting(TrainSettings(epochs=10.0, learning_rate=2e-4), "how long and how fast")

@@ -34,6 +34,7 @@ class Recover(TrainSettings):
     epochs: float = setting(2.0, "times through the training rows; a fraction stops inside an epoch", gt=0)
     learning_rate: float = setting(5e-5, "the highest learning rate", gt=0)
     losses: LossList = Field(default_factory=recovery_losses, description="what is made small: a list of weighted losses")
+    extra: bool = setting(True, "train on the rows of an augment stage too, if there is one")
 
 
 class Vocabulary(Settings):
@@ -70,6 +71,11 @@ class Prune(Stage):
     round_to: int = setting(8, "a share of neurons is rounded to a multiple of this", ge=1)
     calibration: int = setting(256, "training rows whose activations are looked at for importance and refit", ge=1)
     recover: Recover | None = setting(None, "train on the teacher's answers afterwards: {epochs, learning_rate, ...}")
+
+    @property
+    def uses_extra(self) -> bool:
+        """Recovery trains on the rows that an augment stage made, unless it is told not to."""
+        return self.recover is not None and self.recover.extra
 
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings."""
