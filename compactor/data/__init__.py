@@ -15,6 +15,7 @@ Codes of what can be wrong with data (exit status 2 unless said otherwise):
 | D109 | a label of the validation or test split does not occur in the training data |
 | D110 | too few rows for a validation split |
 | D111 | a split that the folder or hub dataset does not have |
+| D112 | the words and the tags of a row are not equally many |
 | D120 | the package `datasets` is not installed (exit status 4) |
 | D121 | the network is needed and not allowed (exit status 4) |
 | D122 | the hub, or the dataset on it, cannot be reached (exit status 4) |

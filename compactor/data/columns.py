@@ -13,11 +13,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the columns to take."""
+    """Names of the columns to take; `label` is None for texts without labels.
+
+    `kind` says what the labels are (`label_kind` of the task); `separator` parts the names in a cell that is no list.
+    """
 
     text: str
     text_pair: str | None
-    label: str
+    label: str | None
+    kind: str = "class"
+    separator: str | None = None
+
+    @property
+    def lists(self) -> frozenset[str]:
+        """Names of the columns whose cells are lists, where the format has lists."""
+        return frozenset(
+            name
+            for name, has in ((self.text, self.kind == "tags"), (self.label, self.kind in {"tags", "classes"}))
+            if has and name is not None
+        )
 
     @property
     def names(self) -> list[str]:
@@ -56,7 +70,7 @@ def as_text(column: pa.Array, name: str, place: str, first_row: int) -> pa.Array
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    column = _flat(column)
+    column = flat(column)
     if pa.types.is_floating(column.type):
         holes = pc.fill_null(pc.is_nan(column), True)
         if (row := first_true(holes)) is not None:
@@ -86,7 +100,7 @@ def as_label_names(column: pa.Array, name: str, place: str, first_row: int) -> p
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    column = _flat(column)
+    column = flat(column)
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), None, column)
         try:
@@ -119,7 +133,8 @@ def first_true(mask: pa.Array) -> int | None:
     return None if position < 0 else int(position)
 
 
-def _flat(column: pa.Array) -> pa.Array:
+def flat(column: pa.Array) -> pa.Array:
+    """Return a column as one array, without a dictionary."""
     import pyarrow as pa
 
     if isinstance(column, pa.ChunkedArray):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from compactor.data.rows import BLOCK_ROWS, Rows
@@ -20,12 +22,19 @@ def text_keys(rows: Rows) -> np.ndarray:
     keys = np.empty(len(rows), dtype=np.int64)
     for start in range(0, len(rows), BLOCK_ROWS):
         stop = min(start + BLOCK_ROWS, len(rows))
-        texts, pairs = rows.texts(start, stop), rows.pairs(start, stop)
-        if pairs is None:
-            keys[start:stop] = [hash(normalise(text)) for text in texts]
-        else:
-            keys[start:stop] = [hash((normalise(a), normalise(b))) for a, b in zip(texts, pairs, strict=True)]
+        keys[start:stop] = _hashes(rows.texts(start, stop), rows.pairs(start, stop))
     return keys.view(np.uint64)
+
+
+def keys_of(texts: Sequence[str], pairs: Sequence[str] | None = None) -> np.ndarray:
+    """Return the keys of texts in hand, uint64 (n,), comparable with those of `text_keys` in the same process."""
+    return np.array(_hashes(texts, pairs), dtype=np.int64).view(np.uint64)
+
+
+def _hashes(texts: Sequence[str], pairs: Sequence[str] | None) -> list[int]:
+    if pairs is None:
+        return [hash(normalise(text)) for text in texts]
+    return [hash((normalise(text), normalise(pair))) for text, pair in zip(texts, pairs, strict=True)]
 
 
 def count_leaked(keys: np.ndarray, others: np.ndarray) -> int:

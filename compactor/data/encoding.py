@@ -30,13 +30,20 @@ def encode(rows: Rows, tokenizer: tokenizers.Tokenizer, max_length: int, folder:
         max_length: most tokens of a row, special ones included.
         folder: made if it is not there. Left in it, the same bytes for the same rows: `ids.npy` int32, all rows end to end;
             `offsets.npy` int64 (n + 1,), where each row begins; `first.npy` int32 (n,), tokens of the first segment, special ones
-            included (all tokens when there is no second); `labels.npy` int64 (n,).
+            included (all tokens when there is no second); `labels.npy`, as `Rows.labels` has them. For rows with tags `labels.npy` is
+            flat, int64 (words,), and beside it lie `word_offsets.npy` int64 (n + 1,), where each row's words begin, and `words.npy`
+            int32, flat as ids: the number of the word in its row for the first token of a word, -1 for any other token.
 
     Raises:
         StageError: the disk is full.
     """
     import tokenizers as library
 
+    if rows.tags is not None:
+        from compactor.data.encoding_words import encode_words
+
+        encode_words(rows, rows.tags, tokenizer, max_length, folder)
+        return
     own = library.Tokenizer.from_str(tokenizer.to_str())
     own.no_padding()
     own.enable_truncation(max_length)
@@ -45,13 +52,13 @@ def encode(rows: Rows, tokenizer: tokenizers.Tokenizer, max_length: int, folder:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "ids.npy").open("wb") as stream:
-            _write_header(stream, 0)
+            write_header(stream, 0)
             for start in range(0, len(rows), BLOCK_ROWS):
                 stop = min(start + BLOCK_ROWS, len(rows))
                 ids, lengths[start:stop], first[start:stop] = _encode_block(rows, own, most, start, stop)
                 stream.write(ids.tobytes())
             stream.seek(0)
-            _write_header(stream, int(lengths.sum()))
+            write_header(stream, int(lengths.sum()))
         np.save(folder / "offsets.npy", np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]))
         np.save(folder / "first.npy", first)
         np.save(folder / "labels.npy", rows.labels)
@@ -72,6 +79,6 @@ def _encode_block(
     return ids, lengths, lengths - second
 
 
-def _write_header(stream: IO[bytes], length: int) -> None:
+def write_header(stream: IO[bytes], length: int) -> None:
     """Write the header of a flat int32 .npy file; numpy pads it, so that it has one size for every length."""
     np.lib.format.write_array_header_1_0(stream, {"descr": "<i4", "fortran_order": False, "shape": (length,)})

@@ -1,4 +1,4 @@
-"""Label names: which there are, in what order, and the id of each row's label."""
+"""Label names: which there are, in what order, and what each row's labels are as numbers."""
 
 from __future__ import annotations
 
@@ -9,24 +9,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from compactor.base.errors import DataError
+from compactor.data.ragged import Ragged
 
 if TYPE_CHECKING:
     from compactor.data.table import Table
 
-MOST_LABELS = 10_000
+OUTSIDE = "O"  # the tag of a word that belongs to nothing
 WHOLE = re.compile(r"[+-]?[0-9]{1,18}(\.0*)?")
 
 
 def label_names(table: Table) -> tuple[str, ...]:
     """Return the class names of a training table, in id order.
 
-    A ClassLabel column keeps its own order. Else whole numbers go in numeric order (0 to k-1 keep their ids), names in sorted order.
+    A ClassLabel column keeps its own order. Else whole numbers go in numeric order (0 to k-1 keep their ids), names in sorted order;
+    of tags, the one for "nothing" (O) is the first. Numbers have no names: see `Data.labels`.
 
     Raises:
         DataError: fewer than two classes occur.
     """
     names = table.class_names or tuple(sorted(set(_canonical(table)), key=_order))
-    if len(table.label_names) < 2:
+    if table.kind == "tags" and not table.class_names and OUTSIDE in names:
+        names = (OUTSIDE, *(name for name in names if name != OUTSIDE))
+    if not table.label_names:
+        raise DataError("D108", f"{table.place}: no row has a label", "is data.label the right column?")
+    if len(table.label_names) < 2 and table.kind != "classes":
         raise DataError(
             "D108",
             f"{table.place}: every row has the label {table.label_names[0]!r}",
@@ -35,8 +41,39 @@ def label_names(table: Table) -> tuple[str, ...]:
     return names
 
 
+def labels_of(table: Table, names: tuple[str, ...], role: str) -> np.ndarray | Ragged:
+    """Return the labels of a table's rows as training and scoring take them.
+
+    Returns:
+        For `class`, ids, int64 (n,); for `classes`, float32 (n, labels), 1 where a row has a label; for `number`, float32 (n, 1); for
+        `tags`, ids by word.
+
+    Raises:
+        DataError: a label is not among the names.
+    """
+    if isinstance(table.codes, np.ndarray):
+        return table.codes if table.kind == "number" else label_ids(table, names, role)
+    ids = Ragged(_ids(table, names, role)[table.codes.values], table.codes.offsets)
+    if table.kind == "tags":
+        return ids
+    sets = np.zeros((len(ids), len(names)), dtype=np.float32)
+    sets[np.repeat(np.arange(len(ids)), ids.lengths), ids.values] = 1.0
+    return sets
+
+
 def label_ids(table: Table, names: tuple[str, ...], role: str) -> np.ndarray:
-    """Return the label id of each row of a table, int64 (n,).
+    """Return the label id of each row of a table with one label a row, int64 (n,).
+
+    Raises:
+        DataError: a label is not among the names.
+    """
+    assert isinstance(table.codes, np.ndarray)
+    ids: np.ndarray = _ids(table, names, role)[table.codes]
+    return ids
+
+
+def _ids(table: Table, names: tuple[str, ...], role: str) -> np.ndarray:
+    """Return the id of each code, int64 (codes,).
 
     Raises:
         DataError: a label is not among the names.
@@ -53,9 +90,7 @@ def label_ids(table: Table, names: tuple[str, ...], role: str) -> np.ndarray:
             f"{table.place}, row {row}: the {role} label {name!r} does not occur in the training data{more}",
             f"the labels are {listed}; drop the row, or add such rows to train",
         )
-    ids: np.ndarray = np.array([known[name] for name in canonical], dtype=np.int64)
-    of_rows: np.ndarray = ids[table.codes]
-    return of_rows
+    return np.array([known[name] for name in canonical], dtype=np.int64)
 
 
 def _canonical(table: Table) -> Sequence[str]:

@@ -16,11 +16,12 @@ from compactor.data.columns import Columns
 from compactor.data.duplicates import text_keys
 from compactor.data.findings import describe
 from compactor.data.fingerprint import find_sources
-from compactor.data.labels import label_ids, label_names
+from compactor.data.labels import label_names, labels_of
+from compactor.data.ragged import Ragged
 from compactor.data.rows import Rows
 from compactor.data.settings import DataSettings
 from compactor.data.source import Source, offline
-from compactor.data.split import stratified_split
+from compactor.data.split import strata, stratified_split
 from compactor.data.table import VERSION, Raw, Table, open_table
 
 
@@ -30,7 +31,7 @@ class Data:
 
     Attributes:
         train, validation, test: rows; `test` is None when the profile names none.
-        labels: class names in id order.
+        labels: class names in id order; for numbers, the name of their column.
         fingerprint: hash of all rows and names.
         pair: rows have a second sentence.
         findings: what should be known before trusting a figure.
@@ -46,7 +47,14 @@ class Data:
 
 
 def open_data(
-    settings: DataSettings, *, near: tuple[Path, ...], seed: int, cache: Path, online: bool, reporter: Reporter
+    settings: DataSettings,
+    *,
+    near: tuple[Path, ...],
+    seed: int,
+    cache: Path,
+    online: bool,
+    reporter: Reporter,
+    kind: str = "class",
 ) -> Data:
     """Open the splits; sources are read once and kept in the cache as memory-mapped Arrow files.
 
@@ -57,15 +65,16 @@ def open_data(
         cache: folder for the Arrow files; what lies there is found again by content.
         online: the user allowed the network.
         reporter: is told when a source is read for the first time.
+        kind: what the labels are: the task's `label_kind`.
 
     Raises:
         DataError: see the table in `compactor.data`.
         MissingError: a package or the network is needed.
     """
     library = open_builtin(cache, reporter) if settings.source else None
-    tables = _tables(settings, near, cache, online, reporter) if library is None else library.tables
-    labels = label_names(tables["train"])
-    rows = {role: _rows(table, label_ids(table, labels, role)) for role, table in tables.items()}
+    tables = _tables(settings, kind, near, cache, online, reporter) if library is None else library.tables
+    labels = (settings.label,) if kind == "number" else label_names(tables["train"])
+    rows = {role: _rows(table, labels_of(table, labels, role)) for role, table in tables.items()}
     generator = np.random.default_rng(seed)
     positions = np.arange(len(rows["train"]))
     if settings.limit is not None and settings.limit < len(positions):
@@ -73,7 +82,7 @@ def open_data(
         rows["train"] = rows["train"].select(positions)
     keys = {role: text_keys(split) for role, split in rows.items()}
     if isinstance(settings.validation, float):
-        train, held = stratified_split(rows["train"].labels, keys["train"], settings.validation, generator)
+        train, held = stratified_split(strata(rows["train"].labels), keys["train"], settings.validation, generator)
         rows |= {"train": rows["train"].select(train), "validation": rows["train"].select(held)}
         keys |= {"train": keys["train"][train], "validation": keys["train"][held]}
         positions = positions[train]
@@ -93,7 +102,7 @@ def _data(splits: dict[str, Rows], labels: tuple[str, ...], findings: list[Findi
     return Data(train, splits["validation"], splits.get("test"), labels, fingerprint, pair, tuple(findings))
 
 
-def _rows(table: Table, labels: np.ndarray) -> Rows:
+def _rows(table: Table, labels: np.ndarray | Ragged) -> Rows:
     return Rows(table.batches, labels, np.arange(len(table)))
 
 
@@ -104,9 +113,11 @@ def _limited(settings: DataSettings, table: Table) -> list[Finding]:
     return [Finding("D208", "warning", sentence, "drop data.limit for figures that count")]
 
 
-def _tables(settings: DataSettings, near: tuple[Path, ...], cache: Path, online: bool, reporter: Reporter) -> dict[str, Table]:
+def _tables(
+    settings: DataSettings, kind: str, near: tuple[Path, ...], cache: Path, online: bool, reporter: Reporter
+) -> dict[str, Table]:
     """Open each source the settings name, from the cache if it was read before."""
-    columns = Columns(settings.text, settings.text_pair, settings.label)
+    columns = Columns(settings.text, settings.text_pair, settings.label, kind, settings.separator)
     tables = {}
     for role, source in find_sources(settings, near).items():
         folder = cache / hash_value({"source": source.fingerprint, "columns": columns.__dict__, "version": VERSION})[:32]

@@ -40,6 +40,10 @@ def read_source(source: Source, columns: Columns, *, cache: Path, online: bool) 
         from compactor.data.read_parquet import read_parquet
 
         return read_parquet(source, columns)
+    if source.kind == "conll":
+        from compactor.data.read_conll import read_conll
+
+        return read_conll(source, columns)
     from compactor.data.read_json import read_json_lines, read_json_list
 
     return read_json_list(source, columns) if source.kind == "json" else read_json_lines(source, columns)

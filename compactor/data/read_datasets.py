@@ -94,9 +94,15 @@ def _split(loaded: Any, source: Source) -> Any:
 
 def _raw(dataset: Any, columns: Columns, source: Source) -> Raw:
     columns.check(list(dataset.column_names), source.name)
-    names = tuple(getattr(dataset.features[columns.label], "names", None) or ()) if columns.label else ()
+    names = _class_names(dataset.features[columns.label]) if columns.label else ()
     batches = _batches(dataset.select_columns(columns.names))
     return Raw(name_classes(batches, columns.label, names, source.name), names) if columns.label and names else Raw(batches)
+
+
+def _class_names(feature: Any) -> tuple[str, ...]:
+    """Return the names of a ClassLabel, or of a list of such; else nothing."""
+    inner = feature[0] if isinstance(feature, list) else getattr(feature, "feature", feature)
+    return tuple(getattr(inner, "names", None) or ())
 
 
 def _batches(dataset: Any) -> Iterator[pa.RecordBatch]:

@@ -98,7 +98,8 @@ def _batches(values: Iterator[Any], columns: Columns, source: Source) -> Iterato
     """Gather objects into batches of string columns."""
     import pyarrow as pa
 
-    parts: dict[str, list[str | None]] = {name: [] for name in columns.names}
+    kinds = {name: pa.list_(pa.large_string()) if name in columns.lists else pa.large_string() for name in columns.names}
+    parts: dict[str, list[Any]] = {name: [] for name in columns.names}
     texts = {columns.text, columns.text_pair}
     row = 0
     for row, value in enumerate(values, start=1):
@@ -106,15 +107,23 @@ def _batches(values: Iterator[Any], columns: Columns, source: Source) -> Iterato
             raise DataError(
                 "D104", f"{source.name}, row {row}: {str(value)[:40]!r} is not an object", 'write {"text": ..., "label": ...}'
             )
-        if row == 1 or columns.label not in value:
+        if row == 1 or (columns.label or columns.text) not in value:
             columns.check(list(value), source.name if row == 1 else f"{source.name}, row {row}")
         for name, cells in parts.items():
-            cells.append(_cell(value.get(name), name, name in texts, row, source))
+            read = _list if name in columns.lists else _cell
+            cells.append(read(value.get(name), name, name in texts, row, source))
         if row % BLOCK_ROWS == 0:
-            yield pa.record_batch({name: pa.array(cells, pa.large_string()) for name, cells in parts.items()})
+            yield pa.record_batch({name: pa.array(cells, kinds[name]) for name, cells in parts.items()})
             parts = {name: [] for name in columns.names}
     if row % BLOCK_ROWS:
-        yield pa.record_batch({name: pa.array(cells, pa.large_string()) for name, cells in parts.items()})
+        yield pa.record_batch({name: pa.array(cells, kinds[name]) for name, cells in parts.items()})
+
+
+def _list(value: Any, name: str, is_text: bool, row: int, source: Source) -> list[str | None] | None:
+    """Return a cell that may have several values as a list; one value alone is a list of one."""
+    if value is None:
+        return None
+    return [_cell(each, name, is_text, row, source) for each in (value if isinstance(value, list) else [value])]
 
 
 def _cell(value: Any, name: str, is_text: bool, row: int, source: Source) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compactor.base.errors import DataError
 from compactor.data.columns import Columns
@@ -33,9 +33,9 @@ def read_parquet(source: Source, columns: Columns) -> Raw:
     except (pa.ArrowInvalid, OSError) as error:
         raise _damaged(source, error) from error
     columns.check(schema.names, source.name)
-    names = _class_names(schema, columns.label)
+    names = _class_names(schema, columns.label) if columns.label else ()
     batches = _batches(source, source.path, columns)
-    return Raw(name_classes(batches, columns.label, names, source.name), names) if names else Raw(batches)
+    return Raw(name_classes(batches, columns.label, names, source.name), names) if columns.label and names else Raw(batches)
 
 
 def name_classes(batches: Iterator[pa.RecordBatch], label: str, names: tuple[str, ...], place: str) -> Iterator[pa.RecordBatch]:
@@ -49,15 +49,36 @@ def name_classes(batches: Iterator[pa.RecordBatch], label: str, names: tuple[str
 
     row = 0
     for batch in batches:
-        ids = pc.if_else(pc.equal(batch.column(label), -1), None, batch.column(label))
+        given = batch.column(label)
+        nested = pa.types.is_list(given.type) or pa.types.is_large_list(given.type)
+        ids = pc.list_flatten(given) if nested else given
+        ids = pc.if_else(pc.equal(ids, -1), None, ids)
         highest = pc.max(ids).as_py()
         if highest is not None and highest >= len(names):
             raise DataError(
                 "D107", f"{place}, after row {row}: the label {highest} has no name", f"its feature names {len(names)} classes"
             )
         column = pa.array(names, pa.large_string()).take(ids)
+        if nested:
+            column = pa.LargeListArray.from_arrays(_offsets(given), column)
         yield batch.set_column(batch.schema.get_field_index(label), label, column)
         row += batch.num_rows
+
+
+def _offsets(column: pa.Array) -> pa.Array:
+    """Return where each list of a column begins once they lie end to end; a missing list has none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    lengths = pc.fill_null(pc.list_value_length(column).cast(pa.int64()), 0)
+    return pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
+
+
+def feature_names(feature: Any) -> tuple[str, ...]:
+    """Return the class names of a ClassLabel feature, or of a list of such, as `datasets` writes features in JSON; else nothing."""
+    while isinstance(feature, dict) and feature.get("_type") in {"Sequence", "List", "LargeList"}:
+        feature = feature.get("feature")
+    return tuple(feature.get("names", ())) if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" else ()
 
 
 def _batches(source: Source, path: Path, columns: Columns) -> Iterator[pa.RecordBatch]:
@@ -75,8 +96,7 @@ def _class_names(schema: pa.Schema, label: str) -> tuple[str, ...]:
     """Return the names of a ClassLabel feature noted in the schema's `huggingface` entry, or nothing."""
     noted = (schema.metadata or {}).get(b"huggingface")
     features = json.loads(noted).get("info", {}).get("features", {}) if noted else {}
-    feature = features.get(label) or {}
-    return tuple(feature.get("names", ())) if feature.get("_type") == "ClassLabel" else ()
+    return feature_names(features.get(label))
 
 
 def _damaged(source: Source, error: Exception) -> DataError:

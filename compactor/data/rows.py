@@ -1,4 +1,4 @@
-"""One split: texts in memory-mapped Arrow columns, labels as one integer array."""
+"""One split: texts in memory-mapped Arrow columns, labels as one array, or as one by row for tags."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from compactor.data.label_columns import WORD_END
+from compactor.data.ragged import Ragged
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,17 +22,20 @@ class Rows:
     """Rows of one split, Arrow-backed: a view of batches through an index, so a split copies no text.
 
     Args:
-        batches: record batches with the column `text` and, for pairs, `pair` (large strings without nulls).
-        labels: int64 (n,), one label id per row of this split.
+        batches: record batches with the column `text` and, for pairs, `pair` (large strings without nulls); the words of a row with
+            tags are parted by U+001F.
+        labels: of this split's rows: ids int64 (n,), sets float32 (n, labels), numbers float32 (n, 1), or tag ids by row.
         indices: int64 (n,), positions of this split's rows in the batches put end to end.
     """
 
-    def __init__(self, batches: tuple[pa.RecordBatch, ...], labels: np.ndarray, indices: np.ndarray) -> None:
+    def __init__(self, batches: tuple[pa.RecordBatch, ...], labels: np.ndarray | Ragged, indices: np.ndarray) -> None:
         if len(labels) != len(indices):
             raise ValueError(f"{len(labels)} labels for {len(indices)} rows")
         self._batches = batches
         self._starts = np.cumsum([0, *(batch.num_rows for batch in batches)])
-        self._labels = np.ascontiguousarray(labels, dtype=np.int64)
+        self._labels: np.ndarray | Ragged = labels
+        if isinstance(labels, np.ndarray):
+            self._labels = np.ascontiguousarray(labels, dtype=np.float32 if labels.dtype.kind == "f" else np.int64)
         self._indices = np.ascontiguousarray(indices, dtype=np.int64)
 
     def __len__(self) -> int:
@@ -37,8 +43,18 @@ class Rows:
 
     @property
     def labels(self) -> np.ndarray:
-        """Label ids, int64 (n,)."""
-        return self._labels
+        """Labels as tasks take them: ids int64 (n,), float32 (n, labels) or (n, 1), tag ids int64 (n, longest) padded with -100."""
+        return self._labels.padded() if isinstance(self._labels, Ragged) else self._labels
+
+    @property
+    def tags(self) -> Ragged | None:
+        """Tag ids by row, one a word; None for rows whose labels belong to the whole text."""
+        return self._labels if isinstance(self._labels, Ragged) else None
+
+    @property
+    def answers(self) -> int:
+        """How many answers a model gives to this split: one a row, or one a word where words have tags."""
+        return len(self._labels.values) if isinstance(self._labels, Ragged) else len(self)
 
     @property
     def pair(self) -> bool:
@@ -46,8 +62,17 @@ class Rows:
         return bool(self._batches) and "pair" in self._batches[0].schema.names
 
     def texts(self, start: int = 0, stop: int | None = None) -> list[str]:
-        """Return texts of rows start to stop as Python strings; ask for blocks when there are many."""
-        return [text for array in self._arrays("text", start, stop) for text in array.to_pylist()]
+        """Return texts of rows start to stop as Python strings, words with blanks between; ask for blocks when there are many."""
+        texts = [text for array in self._arrays("text", start, stop) for text in array.to_pylist()]
+        return texts if self.tags is None else [text.replace(WORD_END, " ") for text in texts]
+
+    def words(self, start: int = 0, stop: int | None = None) -> list[list[str]]:
+        """Return the words of rows start to stop, for rows with tags."""
+        texts = [text for array in self._arrays("text", start, stop) for text in array.to_pylist()]
+        assert self.tags is not None
+        counts = self.tags.lengths[start:stop]
+        # An empty string is one empty word, or no word at all.
+        return [text.split(WORD_END) if count else [] for text, count in zip(texts, counts, strict=True)]
 
     def pairs(self, start: int = 0, stop: int | None = None) -> list[str] | None:
         """Return second sentences of rows start to stop, or None when the rows are single sentences."""
@@ -62,12 +87,14 @@ class Rows:
     def join(self, other: Rows) -> Rows:
         """Return these rows followed by another's."""
         indices = np.concatenate([self._indices, other._indices + self._starts[-1]])
-        return Rows((*self._batches, *other._batches), np.concatenate([self._labels, other._labels]), indices)
+        if isinstance(self._labels, Ragged) and isinstance(other._labels, Ragged):
+            return Rows((*self._batches, *other._batches), self._labels.join(other._labels), indices)
+        return Rows((*self._batches, *other._batches), np.concatenate([self.labels, other.labels]), indices)
 
     @cached_property
     def fingerprint(self) -> str:
-        """The sha256 of texts, second sentences and label ids, in order; how they are stored does not matter."""
-        digest = hashlib.sha256(b"pairs" if self.pair else b"single")
+        """The sha256 of texts, second sentences and labels, in order; how they are stored does not matter."""
+        digest = hashlib.sha256(b"words" if self.tags is not None else b"pairs" if self.pair else b"single")
         for start in range(0, len(self), BLOCK_ROWS):
             stop = min(start + BLOCK_ROWS, len(self))
             for column in ("text", "pair") if self.pair else ("text",):
@@ -75,7 +102,8 @@ class Rows:
                 digest.update(lengths.astype("<i8").tobytes())
                 for piece in content:
                     digest.update(piece)
-            digest.update(self._labels[start:stop].astype("<i8").tobytes())
+            for part in _label_parts(self._labels[start:stop]):
+                digest.update(part.tobytes())
         return digest.hexdigest()
 
     def _bytes(self, column: str, start: int, stop: int) -> tuple[np.ndarray, list[memoryview]]:
@@ -113,6 +141,13 @@ class Rows:
         back = np.empty_like(order)
         back[order] = np.arange(len(order))
         return pa.concat_arrays(taken).take(pa.array(back))
+
+
+def _label_parts(labels: np.ndarray | Ragged) -> list[np.ndarray]:
+    """Return labels as arrays whose bytes are the same on every machine."""
+    if isinstance(labels, Ragged):
+        return [labels.lengths.astype("<i8"), labels.values.astype("<i8")]
+    return [labels.astype("<f4" if labels.dtype.kind == "f" else "<i8")]
 
 
 def _content(array: pa.Array) -> memoryview:

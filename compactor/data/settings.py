@@ -14,7 +14,8 @@ class DataSettings(Settings):
 
     source: str | None = setting(None, f"a set that needs no file: {BUILTIN}")
     train: str | None = setting(
-        None, "training rows: csv, tsv, json, jsonl, parquet, a folder saved by `datasets`, or a hub id org/name[:config]"
+        None,
+        "training rows: csv, tsv, json, jsonl, parquet, conll (tags), a folder saved by `datasets`, or a hub id org/name[:config]",
     )
     test: str | None = setting(None, "test rows, touched for the final numbers only")
     unlabelled: str | None = setting(

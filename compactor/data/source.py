@@ -12,7 +12,18 @@ from typing import Literal
 from compactor.base.errors import DataError, MissingError
 from compactor.base.hashing import hash_file, hash_folder, hash_value
 
-FORMATS = {".csv": "csv", ".tsv": "tsv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".conll": "conll",
+    ".bio": "conll",
+    ".iob2": "conll",
+    ".txt": "conll",
+}
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(:[\w.-]+)?")
 
 
@@ -29,7 +40,7 @@ class Source:
 
     name: str
     role: str
-    kind: Literal["csv", "tsv", "json", "jsonl", "parquet", "folder", "hub"]
+    kind: Literal["csv", "tsv", "json", "jsonl", "parquet", "conll", "folder", "hub"]
     path: Path | None
 
     @property

@@ -6,6 +6,8 @@ import numpy as np
 
 from compactor.base.errors import DataError
 
+NUMBER_STRATA = 10
+
 
 def stratified_split(
     labels: np.ndarray, keys: np.ndarray, share: float, rng: np.random.Generator
@@ -43,6 +45,24 @@ def stratified_split(
             "add rows, raise `data.validation`, or name a validation file",
         )
     return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def strata(labels: np.ndarray) -> np.ndarray:
+    """Return the class by which a row is counted when splits are to be alike, int64 (n,).
+
+    Ids are their own class. A set of labels counts for its rarest, so that rare labels are on both sides; numbers for their tenth of
+    the range of ranks; rows of tags all alike, which leaves the split to chance.
+
+    Args:
+        labels: as `Rows.labels` gives them.
+    """
+    if labels.dtype.kind == "f" and labels.shape[1] == 1:
+        ranks = np.argsort(np.argsort(labels[:, 0], kind="stable"), kind="stable")
+        return ranks * NUMBER_STRATA // max(1, len(labels))
+    if labels.dtype.kind == "f":
+        often = np.where(labels > 0.5, labels.sum(axis=0, keepdims=True), np.inf)
+        return np.where((labels > 0.5).any(axis=1), often.argmin(axis=1) + 1, 0)
+    return np.zeros(len(labels), dtype=np.int64) if labels.ndim == 2 else labels
 
 
 def _groups(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

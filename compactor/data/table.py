@@ -12,8 +12,10 @@ import numpy as np
 
 from compactor.base.atomic import fresh_folder, read_json, write_json
 from compactor.base.errors import DataError, StageError
-from compactor.data.columns import Columns, as_label_names, as_text
-from compactor.data.labels import MOST_LABELS
+from compactor.data.columns import Columns, as_text
+from compactor.data.label_columns import as_words
+from compactor.data.label_writer import LabelWriter, read_labels
+from compactor.data.ragged import Ragged
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,9 +30,12 @@ class Table:
 
     Attributes:
         place: name of the source, for messages.
-        batches: record batches that lie in a memory-mapped file: `text` and, for pairs, `pair`, large strings without nulls.
-        codes: int32 (n,), position of each row's label in `label_names`.
-        label_names: labels as written, in order of their first row.
+        batches: record batches that lie in a memory-mapped file: `text` and, for pairs, `pair`, large strings without nulls; the words
+            of a row with tags are parted by U+001F.
+        kind: what the labels are, see `Columns`.
+        codes: position of each row's label in `label_names`, int32 (n,); several a row for `classes` and `tags`; the numbers
+            themselves, float32 (n, 1), for `number`.
+        label_names: labels as written, in order of their first row; none for numbers.
         first_rows: number of the first row with each of them, from 1.
         class_names: names and order that the source itself declares (a ClassLabel feature), or empty.
         empty: rows without any text.
@@ -38,7 +43,8 @@ class Table:
 
     place: str
     batches: tuple[pa.RecordBatch, ...]
-    codes: np.ndarray
+    kind: str
+    codes: np.ndarray | Ragged
     label_names: tuple[str, ...]
     first_rows: tuple[int, ...]
     class_names: tuple[str, ...]
@@ -89,44 +95,55 @@ def load_table(folder: Path, place: str) -> Table:
     facts = read_json(folder / FACTS)
     reader = pa.ipc.open_file(pa.memory_map(str(folder / ROWS)))
     batches = tuple(reader.get_batch(number) for number in range(reader.num_record_batches))
-    codes = np.concatenate([np.zeros(0, np.int32), *(batch.column("label").to_numpy() for batch in batches)])
+    kind = facts.get("kind", "class")
+    codes = read_labels(batches, kind)
     if len(codes) != facts["rows"]:
         raise ValueError(f"{folder} has {len(codes)} rows, not {facts['rows']}")
     names, first_rows = tuple(facts["label_names"]), tuple(facts["first_rows"])
-    return Table(place, batches, codes, names, first_rows, tuple(facts["class_names"]), facts["empty"])
+    return Table(place, batches, kind, codes, names, first_rows, tuple(facts["class_names"]), facts["empty"])
 
 
 def write_table(folder: Path, place: str, columns: Columns, raw: Raw) -> None:
     """Stream a source into an Arrow file, one batch in memory at a time."""
     import pyarrow as pa
 
-    schema = _schema(pair=columns.text_pair is not None)
-    codebook, row, empty = _Codebook(place), 0, 0
+    labels = LabelWriter(columns, place)
+    schema = _schema(labels, pair=columns.text_pair is not None)
+    row, empty = 0, 0
     with pa.OSFile(str(folder / ROWS), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for batch in raw.batches:
             if not batch.num_rows:
                 continue
-            parts = {"text": as_text(batch.column(columns.text), columns.text, place, row + 1)}
-            if columns.text_pair:
-                parts["pair"] = as_text(batch.column(columns.text_pair), columns.text_pair, place, row + 1)
+            parts, words = _texts(batch, columns, place, row + 1)
             empty += _count_empty(parts)
-            parts["label"] = codebook.encode(as_label_names(batch.column(columns.label), columns.label, place, row + 1), row)
+            parts["label"] = labels.encode(batch.column(columns.label), row, words)
             writer.write_batch(pa.record_batch(parts, schema=schema))
             row += batch.num_rows
     if not row:
         raise DataError("D105", f"{place} has no rows", "a first line with the column names, then one row a line")
-    facts: dict[str, Any] = {"rows": row, "empty": empty, "class_names": list(raw.class_names)}
-    write_json(
-        folder / FACTS, facts | {"label_names": list(codebook.first_rows), "first_rows": list(codebook.first_rows.values())}
-    )
+    facts: dict[str, Any] = {"rows": row, "empty": empty, "class_names": list(raw.class_names), "kind": columns.kind}
+    write_json(folder / FACTS, facts | labels.facts())
 
 
-def _schema(*, pair: bool) -> pa.Schema:
+def _texts(
+    batch: pa.RecordBatch, columns: Columns, place: str, first_row: int
+) -> tuple[dict[str, pa.Array], np.ndarray | None]:
+    """Return the text columns of a batch, and where each row's words begin if it has words."""
+    if columns.kind == "tags":
+        text, words = as_words(batch.column(columns.text), columns.text, place, first_row)
+        return {"text": text}, words
+    parts = {"text": as_text(batch.column(columns.text), columns.text, place, first_row)}
+    if columns.text_pair:
+        parts["pair"] = as_text(batch.column(columns.text_pair), columns.text_pair, place, first_row)
+    return parts, None
+
+
+def _schema(labels: LabelWriter, *, pair: bool) -> pa.Schema:
     """Return the schema of a table file."""
     import pyarrow as pa
 
     names = ("text", "pair") if pair else ("text",)
-    return pa.schema([*(pa.field(name, pa.large_string()) for name in names), pa.field("label", pa.int32())])
+    return pa.schema([*(pa.field(name, pa.large_string()) for name in names), pa.field("label", labels.type())])
 
 
 def _count_empty(parts: dict[str, pa.Array]) -> int:
@@ -135,34 +152,3 @@ def _count_empty(parts: dict[str, pa.Array]) -> int:
 
     blank = [pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(column)), 0) for column in parts.values()]
     return int(pc.sum(blank[0] if len(blank) == 1 else pc.or_(*blank)).as_py())
-
-
-class _Codebook:
-    """Gives each label name a code, in order of first appearance."""
-
-    def __init__(self, place: str) -> None:
-        self.place = place
-        self.first_rows: dict[str, int] = {}
-
-    def encode(self, names: pa.Array, rows_before: int) -> pa.Array:
-        """Return int32 codes of one batch of names."""
-        import pyarrow as pa
-
-        coded = names.dictionary_encode()
-        positions = coded.indices.to_numpy()
-        distinct, first = np.unique(positions, return_index=True)
-        table = np.zeros(len(coded.dictionary), dtype=np.int32)
-        codes = {name: code for code, name in enumerate(self.first_rows)}
-        for place_in_batch, index in sorted(zip(first, distinct, strict=True)):
-            name = coded.dictionary[int(index)].as_py()
-            if name not in codes:
-                codes[name] = len(codes)
-                self.first_rows[name] = rows_before + int(place_in_batch) + 1
-            table[index] = codes[name]
-        if len(codes) > MOST_LABELS:
-            raise DataError(
-                "D108",
-                f"{self.place} has more than {MOST_LABELS:,} different labels in its first {rows_before + len(names):,} rows",
-                "is data.label the right column?",
-            )
-        return pa.array(table[positions])

@@ -1,13 +1,17 @@
-"""What a task is. A task file is light: numpy only, imported where figures are computed; the model class is a name."""
+"""What a task is. A task file is light: numpy only, imported where figures are computed; model class and losses are names."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     import numpy as np
+
+# What the labels of a row are, and so what the model's answers mean.
+LabelKind = Literal["class", "classes", "number", "tags", "vector"]
+InputKind = Literal["text", "words", "image"]
 
 
 @dataclass(frozen=True)
@@ -16,11 +20,11 @@ class Quality:
 
     Attributes:
         metric: name of the main figure (`accuracy`).
-        value: the main figure, 0 to 1.
+        value: the main figure; shares are 0 to 1, correlations -1 to 1.
         n: rows it was computed on.
         ci95: bootstrap interval of the main figure.
         others: further figures by name (`macro_f1`, `matthews`).
-        agreement_with_teacher: share of rows with the teacher's answer, or None without a teacher.
+        agreement_with_teacher: share of answers that mean the same as the teacher's (`Task.same`), or None without a teacher.
         split: `validation` or `test`.
     """
 
@@ -34,34 +38,112 @@ class Quality:
 
 
 class Task(ABC):
-    """One task: the model class that transformers uses for it, the graph's interface, and how answers are scored."""
+    """One task: what its rows and labels are, the model class for it, the graph's interface, and how answers are scored.
+
+    Labels and answers, as every method here takes them. Answers are always float32 (answers, outputs):
+
+    | label_kind | labels of a split | answers |
+    |---|---|---|
+    | class | int64 (n,) | one a row: a logit for each class |
+    | classes | float32 (n, labels), 1 where the row has the label | one a row: a logit for each label |
+    | number | float32 (n, 1) | one a row: the number |
+    | tags | int64 (n, longest), -100 where there is no tag | one a tag, in the order of `labels[labels != -100]` |
+    | vector | float32 (n, 1) or none | one a text: its embedding |
+
+    A word that was cut off by the longest length gives 0 for every tag.
+
+    Class attributes:
+        name: in profiles.
+        model_class: transformers' class for it.
+        pipeline_tag: what the hub, Optimum and transformers.js call the task.
+        problem_type: what config.json says of the labels, where transformers asks for it.
+        metric: name of the main figure.
+        label_kind: see the table.
+        input_kind: `text` (one, or a pair), `words` (a text cut into words beforehand) or `image`.
+        label_loss: the loss that learns from the labels; None where there are none.
+        teacher_loss: the loss that learns from the teacher's answers.
+    """
 
     name: ClassVar[str]
     model_class: ClassVar[str]
+    pipeline_tag: ClassVar[str]
+    problem_type: ClassVar[str | None] = None
     metric: ClassVar[str]
+    label_kind: ClassVar[LabelKind] = "class"
+    input_kind: ClassVar[InputKind] = "text"
+    label_loss: ClassVar[str | None]
+    teacher_loss: ClassVar[str]
 
-    @abstractmethod
     def inputs(self, *, pair: bool) -> tuple[str, ...]:
-        """Names of the graph's inputs, the fewest that the model needs: int64, (batch, sequence)."""
+        """Names of the graph's inputs, the fewest that the model needs: int64 (batch, sequence).
 
-    @abstractmethod
+        Token types only for pairs, since a single text has one type.
+        """
+        return ("input_ids", "attention_mask", "token_type_ids") if pair else ("input_ids", "attention_mask")
+
     def outputs(self) -> dict[str, tuple[str, ...]]:
-        """Names of the graph's outputs with their axes, `{"logits": ("batch", "labels")}`."""
+        """Names of the graph's outputs with their axes; the first one is the answer."""
+        return {"logits": ("batch", "labels")}
 
     @abstractmethod
     def quality(
         self, logits: np.ndarray, labels: np.ndarray, *, split: str, seed: int, teacher_logits: np.ndarray | None = None
     ) -> Quality:
-        """Score answers. `logits` float32 (n, labels), `labels` int64 (n,); a bootstrap seeded by `seed` gives the interval."""
+        """Score answers.
+
+        Args:
+            logits: answers, see the table of the class.
+            labels: of the split.
+            split: `validation` or `test`.
+            seed: of the bootstrap.
+            teacher_logits: the teacher's answers on the same split.
+
+        Raises:
+            ValueError: the shapes do not fit, there are no rows, or an answer is not a number.
+        """
+
+    @abstractmethod
+    def value(self, logits: np.ndarray, labels: np.ndarray) -> float:
+        """Return the main figure alone, without interval: what training watches on the validation rows. Higher is better."""
+
+    @abstractmethod
+    def same(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        """Return which answers of two models mean the same, bool (answers,): the same label, set of labels, tag ..."""
 
     def right(self, logits: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
-        """Return which rows are answered rightly, bool (n,), when the metric is their share; None for any other metric.
-
-        With it, two rows of a report are compared text by text, which is far sharper than comparing two intervals.
-        """
+        """Return which rows are answered rightly, bool (n,), when the metric is their share; None for any other metric."""
         del logits, labels
         return None
 
-    @abstractmethod
-    def answer(self, logits: np.ndarray, labels: tuple[str, ...]) -> list[dict[str, Any]]:
-        """Turn logits (n, labels) into what an app shows: `[{"label": "refund", "score": 0.93}]`."""
+    def difference(
+        self, one: np.ndarray, other: np.ndarray, labels: np.ndarray, *, seed: int
+    ) -> tuple[float, tuple[float, float]] | None:
+        """Compare two models on the same rows: the difference of the main figure and its 95 % interval; None if it cannot be told.
+
+        Row by row, which is far sharper than comparing two intervals.
+        """
+        first, second = self.right(one, labels), self.right(other, labels)
+        if first is None or second is None:
+            return None
+        from compactor.tasks.metrics import paired_difference
+
+        return paired_difference(first, second, seed)
+
+
+def check_answers(logits: np.ndarray, labels: np.ndarray, *, answers: int) -> None:
+    """Refuse answers that cannot be scored.
+
+    Args:
+        logits: the answers.
+        labels: of the split, for the message.
+        answers: how many there must be.
+
+    Raises:
+        ValueError: the shapes do not fit, there are no rows, or an answer is not a number.
+    """
+    import numpy as np
+
+    if logits.ndim != 2 or len(logits) != answers or not answers:
+        raise ValueError(f"{labels.shape} labels for logits of shape {logits.shape}, which should be {answers} answers")
+    if np.isnan(logits).any():
+        raise ValueError(f"{int(np.isnan(logits).any(axis=1).sum())} of {len(logits)} rows have logits that are NaN")
