@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from compactor.models.families import describe
+from compactor.models.families import piece_table
 
 if TYPE_CHECKING:
     from compactor.data import Encoded
@@ -37,7 +37,7 @@ class UsedPieces:
     """
 
     def __init__(self, model: nn.Module, encoded: Encoded, further: tuple[int, ...] = ()) -> None:
-        self._table = describe(model).words
+        self._table = piece_table(model)
         self._whole = cast("nn.Parameter", self._table.weight)
         self._padding, self._pieces = self._table.padding_idx, len(self._whole)
         used = used_pieces(encoded, self._pieces)
@@ -50,7 +50,7 @@ class UsedPieces:
             device = self._whole.device
             self._used = torch.from_numpy(np.flatnonzero(used)).to(device)
             self._row = torch.from_numpy(np.cumsum(used) - 1).to(device)
-            self._part = nn.Parameter(self._whole.detach()[self._used])
+            self._part = nn.Parameter(self._whole.detach()[self._used], requires_grad=self._whole.requires_grad)
             self._install()
 
     @contextmanager

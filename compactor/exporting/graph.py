@@ -10,6 +10,8 @@ from collections import Counter
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from compactor.exporting.constants import fold_constants
+
 SCOPE = "model"  # attribute of the traced module under which the whole model lies
 DYNAMO_SCOPES = "pkg.torch.onnx.name_scopes"
 
@@ -23,6 +25,7 @@ def tidy(model: onnx.ModelProto) -> dict[str, int]:
     graph = model.graph
     _constants_to_initializers(graph)
     _drop_identities(graph)
+    fold_constants(graph, list(model.opset_import))
     duplicates = _share_initializers(graph)
     _name_nodes(graph)
     _name_weights(graph)

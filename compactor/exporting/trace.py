@@ -25,6 +25,7 @@ KNOWN_WARNINGS: tuple[tuple[str, type[Warning]], ...] = (
     (r".*legacy TorchScript-based ONNX export.*", DeprecationWarning),
     (r".*torch\.jit\..*", DeprecationWarning),
     (r"The feature will be removed\..*", DeprecationWarning),
+    (r".*Constant folding - Only steps=1 can be.*", UserWarning),  # `fold_constants` does what is left
     (r".*`isinstance\(treespec, LeafSpec\)`.*", FutureWarning),
     (r".*Exporting aten::index operator.*", UserWarning),
     (r".*axis name: .* will not be used.*", UserWarning),

@@ -24,6 +24,14 @@ class _Traced(nn.Module):
         return tuple(getattr(answer, name) for name in self.outputs)
 
 
+class IdsAlone(_Traced):
+    """Graph of a model to which padding adds nothing, so that it needs no mask."""
+
+    def forward(self, input_ids: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Answer int64 (batch, sequence) ids."""
+        return self._answer(input_ids=input_ids)
+
+
 class OneSentence(_Traced):
     """Graph of a model that reads ids and mask."""
 
@@ -58,8 +66,11 @@ def wrap(model: nn.Module, outputs: tuple[str, ...], *, pair: bool) -> tuple[nn.
     """Make the module to trace and the names of its inputs, the fewest that the model needs.
 
     Without a second sentence all token types are 0: the lookup is replaced, in place, by its first row, which removes an input and
-    a dozen nodes and leaves the sums as they were. A model with a single token type takes no such input either.
+    a dozen nodes and leaves the sums as they were. A model with a single token type takes no such input either. A model of
+    compactor's own that says `graph_inputs = ("input_ids",)` reads ids alone.
     """
+    if getattr(model, "graph_inputs", None) == ("input_ids",):
+        return IdsAlone(model, outputs).eval(), ("input_ids",)
     tables: list[tuple[nn.Module, nn.Embedding]] = []
     for parent in model.modules():
         table = getattr(parent, TYPE_TABLE, None)

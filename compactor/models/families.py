@@ -7,11 +7,14 @@ more `Naming`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from torch import nn
 
 from compactor.base.errors import StageError
+
+# What the families of `compactor.models.own_models` are called in config.json before their own name.
+OWN = "compactor-"
 
 
 @dataclass(frozen=True)
@@ -131,16 +134,37 @@ def describe(model: nn.Module) -> Encoder:
     Raises:
         StageError: L120 for a model that is not built like any family known here.
     """
-    for path, module in model.named_modules():
-        if isinstance(module, nn.ModuleList) and len(module):
-            for naming in NAMINGS:
-                if _has(module[0], naming):
-                    return _encoder(model, module, path, naming)
+    found = _layers(model)
+    if found is not None:
+        return _encoder(model, *found)
     family = getattr(getattr(model, "config", None), "model_type", type(model).__name__)
+    if str(family).startswith(OWN):
+        sentence = f"a {str(family).removeprefix(OWN)} student has no layers: nothing inside it can be compared or cut"
+        raise StageError("L120", sentence, "only its vocabulary can be pruned, and only answers can teach it")
     known = "BERT, DistilBERT, RoBERTa and ELECTRA"
     raise StageError(
         "L120", f"the model family {family} has no layers of a known shape", f"families built like {known} are known"
     )
+
+
+def is_layered(model: nn.Module) -> bool:
+    """Whether `describe` finds layers in a model."""
+    return _layers(model) is not None
+
+
+def piece_table(model: Any) -> nn.Embedding:
+    """Return the table in which a model looks its pieces up, (pieces, width); of any family, with layers or without."""
+    return cast("nn.Embedding", model.get_input_embeddings())
+
+
+def _layers(model: nn.Module) -> tuple[nn.ModuleList, str, Naming] | None:
+    """Return the list of layers, its path below the model, and how its family names things."""
+    for path, module in model.named_modules():
+        if isinstance(module, nn.ModuleList) and len(module):
+            for naming in NAMINGS:
+                if _has(module[0], naming):
+                    return module, path, naming
+    return None
 
 
 def _has(layer: nn.Module, naming: Naming) -> bool:
@@ -157,7 +181,8 @@ def _layer(layer: nn.Module, naming: Naming) -> Layer:
 
 
 def _encoder(model: nn.Module, layers: nn.ModuleList, path: str, naming: Naming) -> Encoder:
-    body = model.get_submodule(path.split(".")[0]) if "." in path else model
+    # A model without a head has its embeddings beside the layers.
+    body = model if hasattr(model, "embeddings") else model.get_submodule(path.split(".")[0])
     embeddings = body.get_submodule("embeddings")
     types = getattr(embeddings, "token_type_embeddings", None)
     projection = getattr(body, "embeddings_project", None)

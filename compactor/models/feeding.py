@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compactor.models.families import describe
+from compactor.models.families import describe, is_layered
 
 
 def feed(model: Any, batch: Mapping[str, np.ndarray], device: torch.device | str = "cpu") -> dict[str, Tensor]:
@@ -21,7 +21,7 @@ def feed(model: Any, batch: Mapping[str, np.ndarray], device: torch.device | str
         device: where the tensors go.
     """
     names = ["input_ids", "attention_mask"]
-    types = describe(model).types
+    types = describe(model).types if is_layered(model) else None
     if types is not None and types.num_embeddings > 1:
         names.append("token_type_ids")
     return {name: torch.from_numpy(batch[name]).to(device) for name in names}

@@ -12,7 +12,9 @@ from torch import nn
 
 from compactor.base.errors import MissingError, StageError
 from compactor.base.finding import Finding
+from compactor.models.factorized import read_factor, shaped
 from compactor.models.labels import align_labels
+from compactor.models.own_models import register
 from compactor.models.quiet import quiet_transformers
 from compactor.models.widths import read_widths, reshape
 
@@ -49,7 +51,8 @@ def load_checkpoint(
     """Read a checkpoint as the task's model class: float32 whatever was stored, eager attention, `eval()`.
 
     Args:
-        folder: config.json and safetensors weights; `layer_widths` in config.json is honoured.
+        folder: config.json and safetensors weights; `layer_widths` and `factorized_embedding` in config.json are honoured, and
+            compactor's own families (`compactor-static`, `compactor-conv`) are known.
         task: names the transformers class (`task.model_class`).
         labels: label names in the data's order; the head's rows are put into this order. None keeps the checkpoint's own.
         fresh_head: the model is about to be fine-tuned, so a head that is missing, or for other labels, is made anew (from torch's
@@ -63,21 +66,23 @@ def load_checkpoint(
     check_folder(folder)
     with quiet_transformers():
         config = _config(folder, trust_remote_code)
-        _check_head(config, folder, fresh_head=fresh_head)
-        keep_head = labels is None or not fresh_head or _same_labels(config, labels)
+        _check_head(config, folder, task, fresh_head=fresh_head)
+        keep_head = labels is None or not fresh_head or _same_labels(config, labels, task)
         if labels is not None and not keep_head:
             config.num_labels = len(labels)
-        widths = read_widths(config)
-        if widths is None:
+        if read_widths(config) is None and read_factor(config) is None:
             model, missing = _pretrained(folder, config, task, trust_remote_code=trust_remote_code)
         else:
-            model, missing = _reshaped(folder, config, task, widths)
+            model, missing = _reshaped(folder, config, task)
     findings = _check_missing(missing, folder, fresh_head=fresh_head)
     if labels is not None:
-        if keep_head and not any(_in_classifier(name) for name in missing):
+        # One output has no order; its name is the data's column.
+        if keep_head and task.label_kind != "number" and not any(_in_classifier(name) for name in missing):
             findings += align_labels(model, labels, folder)
         else:
             _name_labels(model, labels)
+    if task.problem_type is not None:
+        model.config.problem_type = task.problem_type
     return Loaded(model.float().eval(), findings)
 
 
@@ -108,6 +113,7 @@ def model_class(task: Task) -> Any:
 
 def from_config(config: Any, task: Task) -> Any:
     """Build a model with random weights (from torch's current random state): float32, eager attention."""
+    register()
     with quiet_transformers():
         model = model_class(task).from_config(config, attn_implementation="eager", **_dtype())
     return model.float()
@@ -123,6 +129,7 @@ def _dtype() -> dict[str, Any]:
 def _config(folder: Path, trust_remote_code: bool) -> Any:
     from transformers import AutoConfig
 
+    register()
     try:
         return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
     except (ValueError, OSError, KeyError, ImportError) as error:
@@ -159,11 +166,15 @@ def _pretrained(folder: Path, config: Any, task: Task, *, trust_remote_code: boo
     return model, {str(key) for key in info["missing_keys"]} | mismatched
 
 
-def _reshaped(folder: Path, config: Any, task: Task, widths: list[dict[str, int]]) -> tuple[Any, set[str]]:
+def _reshaped(folder: Path, config: Any, task: Task) -> tuple[Any, set[str]]:
+    """Read a model whose shape a plain configuration cannot say: widths of its own in each layer, a factorized piece table."""
     from safetensors.torch import load_file
 
-    model = from_config(config, task)
-    reshape(model, widths)
+    model, widths, narrow = from_config(config, task), read_widths(config), read_factor(config)
+    if widths is not None:
+        reshape(model, widths)
+    if narrow is not None:
+        shaped(model, narrow)
     try:
         found = model.load_state_dict(load_file(folder / WEIGHTS[0]), strict=False)
     except Exception as error:
@@ -176,13 +187,16 @@ def _broken(folder: Path, error: Exception) -> StageError:
     return StageError("L103", f"the weights in {folder} cannot be read: {text}", "copy the checkpoint again; it may be damaged")
 
 
-def _check_head(config: Any, folder: Path, *, fresh_head: bool) -> None:
-    """Refuse a checkpoint that is to be used as it is and says itself that it has no classifier."""
+def _check_head(config: Any, folder: Path, task: Task, *, fresh_head: bool) -> None:
+    """Refuse a checkpoint that is to be used as it is and says itself that it has another head, or none."""
     architectures = " ".join(getattr(config, "architectures", None) or [])
-    if not fresh_head and architectures and "Classification" not in architectures:
+    head = task.model_class.removeprefix("AutoModel")
+    if not fresh_head and architectures and head not in architectures:
         raise StageError(
             "L105",
-            f"{folder} is a {architectures}: it has no classification head",
+            f"{folder} is a {architectures}: it has no classification head"
+            if "Classification" not in architectures
+            else f"{folder} is a {architectures}: its head is not one {_spaced(head)}",
             "fine-tune it: give the teacher stage train: {epochs: 8, learning_rate: 1.0e-4}",
         )
 
@@ -206,8 +220,15 @@ def _in_classifier(name: str) -> bool:
     return "pooler" not in name.split(".") and any(word in name.split(".") for word in HEAD_WORDS)
 
 
-def _same_labels(config: Any, labels: tuple[str, ...]) -> bool:
+def _same_labels(config: Any, labels: tuple[str, ...], task: Task) -> bool:
+    if task.label_kind == "number":
+        return len(config.id2label) == 1
     return set(config.id2label.values()) == set(labels)
+
+
+def _spaced(name: str) -> str:
+    """Return a class name in words: `ForTokenClassification` → `for token classification`."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
 
 
 def _name_labels(model: Any, labels: tuple[str, ...]) -> None:

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from compactor.models.factorized import whole_table
 from compactor.models.families import Encoder, Layer, describe
 from compactor.models.narrow_attention import project_attention
 from compactor.models.refit_states import Refit
@@ -110,7 +111,7 @@ def _project_embeddings(source: Encoder, target: Encoder, directions: Tensor) ->
         return
     for ours, theirs in ((target.words, source.words), (target.positions, source.positions), (target.types, source.types)):
         if ours is not None and theirs is not None:
-            ours.weight.copy_(theirs.weight @ directions)
+            ours.weight.copy_(whole_table(theirs) @ directions)
 
 
 def _project_layer(source: Layer, target: Layer, directions: Tensor, states: States, number: int) -> None:

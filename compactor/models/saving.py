@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from compactor.base.errors import StageError, disk_error
+from compactor.models.families import is_layered
 from compactor.models.quiet import quiet_transformers
 from compactor.models.tokenizer import copy_tokenizer, pad_id
 from compactor.models.widths import write_widths
@@ -25,7 +26,10 @@ def save(model: Any, tokenizer_folder: Path, folder: Path, *, labels: tuple[str,
     Raises:
         StageError: R101 or R102 when the disk is full or refuses.
     """
-    write_widths(model)
+    if hasattr(model, "fold"):
+        model.fold()
+    if is_layered(model):
+        write_widths(model)
     config = model.config
     config.id2label, config.label2id = dict(enumerate(labels)), {label: number for number, label in enumerate(labels)}
     config.pad_token_id = pad_id(tokenizer_folder)

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from compactor.models.families import Layer, describe
+from compactor.models.families import Layer, describe, piece_table
 
 
 def predicted_parameters(
@@ -27,9 +27,14 @@ def predicted_parameters(
         heads: heads of each of these layers; None for what they have.
         pieces: rows of the word embedding; None for what it has.
     """
+    total: int = sum(parameter.numel() for parameter in model.parameters())
+    if pieces is not None:
+        table = piece_table(model)
+        total -= (table.num_embeddings - pieces) * table.embedding_dim
+    if layers is None and intermediate is None and heads is None:
+        return total
     encoder = describe(model)
     stay = range(len(encoder.parts)) if layers is None else layers
-    total: int = sum(parameter.numel() for parameter in model.parameters())
     total -= sum(_size(part.module) for number, part in enumerate(encoder.parts) if number not in stay)
     for place, number in enumerate(stay):
         part = encoder.parts[number]
@@ -37,8 +42,6 @@ def predicted_parameters(
             total -= (part.intermediate.out_features - intermediate[place]) * _neuron(part)
         if heads is not None:
             total -= (part.heads - heads[place]) * part.head_size * _head_input(part)
-    if pieces is not None:
-        total -= (encoder.words.num_embeddings - pieces) * encoder.words.embedding_dim
     return total
 
 

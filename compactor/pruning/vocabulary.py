@@ -125,12 +125,17 @@ def cut_embeddings(model: nn.Module, kept: np.ndarray) -> None:
 
     Raises:
         StageError: K306 for a model whose output is tied to the vocabulary, K307 when positions depend on a padding id that moved,
-            K308 when the embedding does not have the kept rows.
+            K308 when the embedding does not have the kept rows, K309 when a hash of piece ids is part of the model.
     """
     import torch
     from torch import nn
 
-    embedding = model.get_input_embeddings()  # type: ignore[operator]
+    from compactor.models.families import piece_table
+
+    embedding = piece_table(model)
+    if getattr(model.config, "bigrams", 0):
+        sentence = "the student hashes pairs of piece ids, which would all change"
+        raise StageError("K309", sentence, "set the student's vocabulary in distill, before it is trained")
     if getattr(model, "get_output_embeddings", lambda: None)() is not None:
         raise StageError("K306", "the model predicts pieces, so its vocabulary cannot be cut", "prune the classifier instead")
     if kept[-1] >= embedding.num_embeddings:
@@ -146,10 +151,12 @@ def cut_embeddings(model: nn.Module, kept: np.ndarray) -> None:
             raise StageError(
                 "K307", "this model counts positions from the padding id, which would move", "leave `vocabulary` out"
             )
-    smaller = nn.Embedding(len(kept), embedding.embedding_dim, padding)
+    # In place: a factorized table keeps the projection behind it.
     with torch.no_grad():
-        smaller.weight = nn.Parameter(embedding.weight[torch.from_numpy(kept)].clone())
-    model.set_input_embeddings(smaller)  # type: ignore[operator]
+        embedding.weight = nn.Parameter(embedding.weight[torch.from_numpy(kept)].clone())
+        if getattr(model, "weights", None) is not None:  # of a static student that is not folded yet
+            model.weights = nn.Parameter(model.weights[torch.from_numpy(kept)].clone())
+    embedding.num_embeddings, embedding.padding_idx = len(kept), padding
     _renumber_config(model.config, new_ids, len(kept))
 
 

@@ -1,4 +1,4 @@
-"""Builds students: layers copied, or a new and narrower model, projected or random."""
+"""Builds transformer students: layers copied, a new and narrower model, projected or random, or another architecture."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import torch
 from torch import nn
 
 from compactor.base.errors import StageError
-from compactor.models.families import Encoder, describe
+from compactor.models.factorized import FIELD as FACTORIZED
+from compactor.models.factorized import factorize
+from compactor.models.families import Encoder, describe, is_layered, piece_table
 from compactor.models.loading import from_config
-from compactor.models.transformer import StudentSettings, kept_layers
+from compactor.models.students.transformer import TransformerStudent, kept_layers
 from compactor.models.widths import FIELD, write_widths
 
 if TYPE_CHECKING:
@@ -21,17 +23,29 @@ if TYPE_CHECKING:
 
 
 def build(
-    teacher: Any, settings: StudentSettings, *, task: Task, batches: Iterable[Mapping[str, np.ndarray]], seed: int
+    teacher: Any, settings: TransformerStudent, *, task: Task, batches: Iterable[Mapping[str, np.ndarray]], seed: int
 ) -> tuple[Any, dict[str, Any]]:
-    """Build a student, see `compactor.models.transformer.build_student`."""
+    """Build a student, see `compactor.models.students.build_student`.
+
+    Raises:
+        StageError: L170 the shape does not fit the teacher, L173 the configuration cannot be used, L174 the piece table cannot be
+            factorized so.
+    """
     torch.manual_seed(seed)
-    encoder = describe(teacher)
+    if settings.config is not None:
+        return _of_config(teacher, settings.config, task)
+    encoder, rows = describe(teacher), list(batches)
     kept = kept_layers(settings.layers, len(encoder.parts))
     if len(kept) > len(encoder.parts) or max(kept) >= len(encoder.parts):
         raise StageError(
             "L170", f"the student wants layers {kept}, the teacher has {len(encoder.parts)}", "layers count from 0"
         )
-    facts: dict[str, Any] = {"init": settings.init, "kept_layers": list(kept)}
+    facts: dict[str, Any] = {"init": settings.init}
+    if settings.choose == "best":
+        from compactor.models.best_layers import best_layers
+
+        kept, facts["search"] = best_layers(teacher, len(kept), rows)
+    facts["kept_layers"] = list(kept)
     if settings.init == "teacher-layers":
         student = copy_layers(teacher, kept)
     else:
@@ -39,7 +53,9 @@ def build(
         if settings.init == "pca":
             from compactor.models.projection import project
 
-            facts |= project(teacher, student, kept, batches)
+            facts |= project(teacher, student, kept, rows)
+    if settings.embedding is not None:
+        facts["embedding"] = {"width": settings.embedding, "energy_kept": round(factorize(student, settings.embedding), 4)}
     shape = describe(student)
     facts |= {"hidden": shape.hidden, "heads": shape.parts[0].heads, "intermediate": shape.parts[0].intermediate.out_features}
     return student.eval(), facts
@@ -56,11 +72,32 @@ def copy_layers(teacher: Any, kept: tuple[int, ...]) -> Any:
     return student.requires_grad_(True)
 
 
-def _config(teacher: Any, encoder: Encoder, settings: StudentSettings, layers: int) -> Any:
+def _of_config(teacher: Any, wanted: dict[str, Any], task: Task) -> tuple[Any, dict[str, Any]]:
+    """Build a model of any architecture that transformers knows, with random weights; it reads the teacher's pieces."""
+    from transformers import AutoConfig
+
+    given = {name: value for name, value in wanted.items() if name != "model_type"}
+    given |= {"vocab_size": piece_table(teacher).num_embeddings, "pad_token_id": teacher.config.pad_token_id}
+    given |= {"id2label": dict(teacher.config.id2label), "label2id": dict(teacher.config.label2id)}
+    try:
+        config = AutoConfig.for_model(wanted["model_type"], **given)
+        student = from_config(config, task)
+    except (ValueError, TypeError, KeyError) as error:
+        sentence = f"the student's config cannot be used: {str(error).splitlines()[0]}"
+        raise StageError("L173", sentence, "see the configuration class of that model_type in transformers") from error
+    facts: dict[str, Any] = {"init": "random", "model_type": wanted["model_type"]}
+    if is_layered(student):
+        shape = describe(student)
+        facts |= {"layers": len(shape.parts), "hidden": shape.hidden, "heads": shape.parts[0].heads}
+    return student.eval(), facts
+
+
+def _config(teacher: Any, encoder: Encoder, settings: TransformerStudent, layers: int) -> Any:
     """Return the teacher's configuration with the student's shape."""
     config = copy.deepcopy(teacher.config)
-    if hasattr(config, FIELD):
-        delattr(config, FIELD)
+    for field in (FIELD, FACTORIZED):
+        if hasattr(config, field):
+            delattr(config, field)
     first = encoder.parts[0]
     hidden = settings.hidden or encoder.hidden
     heads = settings.heads or max(1, hidden // first.head_size)
