@@ -20,6 +20,7 @@ from compactor.pipeline.overrides import override
 from compactor.pipeline.reader import Places, read_document
 from compactor.pipeline.steps import Step, read_steps
 from compactor.pipeline.suggest import did_you_mean
+from compactor.pipeline.task_data import task_data_problems
 from compactor.pipeline.translate import translate
 from compactor.stages import STAGES, Stage
 from compactor.targets import Target, load_target, resolved, target_names
@@ -110,8 +111,11 @@ def load_profile(
             problems += [
                 _placed(inside, problem, step, places) for inside, problem in step.stage.problems(task=task, target=target)
             ]
+    if task is not None and head is not None:
+        problems += task_data_problems(task, head.data, places)
     if check_files:
         problems += [problem for step in steps for problem in model_problems(step, near, places)]
+        problems += [_placed(inside, each, step, places) for step in steps for inside, each in step.stage.file_problems(near)]
         named = head.data if head is not None else _data_alone(data.get("data"))
         problems += data_problems(named, near, places) if named is not None else []
     if problems or head is None or task is None or target is None:

@@ -107,8 +107,17 @@ class Stage(Settings):
         """Whether this stage, as it is set, trains on the rows of a dataset made before it; then they are part of its key."""
         return False
 
+    @property
+    def needs_unlabelled(self) -> bool:
+        """Whether this stage, as it is set, has nothing to do when `data.unlabelled` names nothing."""
+        return False
+
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings for this task and target: (path inside the settings, problem). No heavy import."""
+        yield from ()
+
+    def file_problems(self, near: tuple[Path, ...]) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
+        """Yield what is wrong with files that these settings name; asked when the files of a profile are checked. No heavy import."""
         yield from ()
 
     def fingerprint(self, near: tuple[Path, ...]) -> dict[str, Any]:
