@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,6 +28,12 @@ class ThisMachine:
     spinning: bool = False
     batches: tuple[int, ...] = (1, 8)
     lengths: tuple[int, ...] = (16, 64, 128)
+    provider_options: dict[str, str] = field(default_factory=dict)
+    allow_cpu_fallback: bool = False
+    io_binding: bool = False
+    cuda_graphs: bool = False
+    price_per_hour: float | None = None
+    currency: str = "USD"
 
 
 @dataclass(frozen=True)
@@ -38,12 +44,13 @@ class Evidence:
     reason: str = ""
 
 
-def local_evidence(target: Target | ThisMachine, machine: dict[str, Any]) -> Evidence:
-    """Judge a measurement made on this machine.
+def local_evidence(target: Target | ThisMachine, machine: dict[str, Any], *, where: str = "this machine") -> Evidence:
+    """Judge a measurement made on this machine, or on another that a runner reaches.
 
     Args:
         target: where the model must run.
-        machine: what `base.environment.machine()` found here.
+        machine: what `base.environment.machine()` found there.
+        where: what the machine is called in sentences.
 
     Returns:
         `measured` when this is the target's kind of machine (architecture, instruction sets, form, cores); `proxy` when only
@@ -51,28 +58,29 @@ def local_evidence(target: Target | ThisMachine, machine: dict[str, Any]) -> Evi
     """
     here = SAME_MACHINE.get(machine["machine"].lower(), machine["machine"])
     if target.machine not in ("any", here):
-        return Evidence(None, f"the target {target.name} is {target.machine}, this machine is {here}")
+        return Evidence(None, f"the target {target.name} is {target.machine}, {where} is {here}")
     missing = sorted(set(target.instructions) - set(machine["instruction_sets"]))
     if missing:
-        return Evidence(None, f"this machine lacks {', '.join(missing)}, which the target {target.name} has")
+        return Evidence(None, f"{where} lacks {', '.join(missing)}, which the target {target.name} has")
     there = str(machine.get("system", "")).partition(" ")[0]
     if target.system not in ("any", there):
-        return Evidence(
-            "proxy", f"the target {target.name} runs {target.system}, this machine runs {there or 'something else'}"
-        )
+        return Evidence("proxy", f"the target {target.name} runs {target.system}, {where} runs {there or 'something else'}")
     if more := sorted(set(target.without) & set(machine["instruction_sets"])):
-        return Evidence(
-            "proxy", f"this machine has {', '.join(more)}, which the target {target.name} lacks: int8 is faster here"
-        )
+        return Evidence("proxy", f"{where} has {', '.join(more)}, which the target {target.name} lacks: int8 is faster there")
     if _lacks_dot_products(target, machine):
-        return Evidence("proxy", f"this machine has no 8-bit dot products, the target {target.name} has: int8 is slower here")
+        return Evidence("proxy", f"{where} has no 8-bit dot products, the target {target.name} has: int8 is slower there")
     if target.threads > machine["cores_allowed"]:
         return Evidence(
-            "proxy", f"the target {target.name} has {target.threads} threads, here {machine['cores_allowed']} cores may be used"
+            "proxy",
+            f"the target {target.name} has {target.threads} threads, on {where} {machine['cores_allowed']} cores may be used",
         )
+    limit = machine.get("cores_limit")
+    if limit is not None and limit < target.threads:
+        threads = f"{target.threads} thread{'s' if target.threads > 1 else ''}"
+        return Evidence("proxy", f"the target {target.name} has {threads}, on {where} a container may use {limit:g} of a core")
     if target.form not in ("any", machine["chassis"]):
         form = machine["chassis"] if machine["chassis"] != "unknown" else "machine of unknown form"
-        return Evidence("proxy", f"the target {target.name} is a {target.form}, this is a {form}: {machine['cpu_model']}")
+        return Evidence("proxy", f"the target {target.name} is a {target.form}, {where} is a {form}: {machine['cpu_model']}")
     return Evidence("measured")
 
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from compactor.base.atomic import read_json
-from compactor.base.environment import machine
 from compactor.base.errors import disk_error
 from compactor.base.reporter import Reporter
-from compactor.measuring.aa import duplicate_of
-from compactor.measuring.evidence import ThisMachine, local_evidence
-from compactor.measuring.feeds import DATA, Cell, Feed
+from compactor.measuring.cells import grid
+from compactor.measuring.evidence import ThisMachine
+from compactor.measuring.made_up import Feed
 from compactor.measuring.outcome import not_measured, results_of
+from compactor.measuring.passes import Inputs, job_for, time_all
 from compactor.measuring.result import Measured, Subject, rounds_of
-from compactor.measuring.rounds import Timed, Turns, time_in_turns
+from compactor.measuring.rounds import Turns
 from compactor.measuring.runner import LocalRunner, Runner
-from compactor.measuring.seats import Seat, prepare, take_seats
 from compactor.measuring.statistics import ratio_interval
 
 if TYPE_CHECKING:
@@ -44,8 +41,11 @@ def measure(
     seconds: float | None = None,
     interval: float = 0.03,
     seed: int = 0,
-    affinity: list[int] | None = None,
+    affinity: list[int] | str | None = "auto",
     runner: Runner | None = None,
+    texts: Sequence[str] | None = None,
+    workers: int = 0,
+    scenario: str | None = None,
 ) -> dict[str, Measured]:
     """Time several models against each other, interleaved, on this machine.
 
@@ -62,8 +62,11 @@ def measure(
         seconds: wanted for the timed part in all; a slow model may take up to three times its share.
         interval: half width of the 95 % interval of p50 to reach, over p50.
         seed: for the order of turns, made-up inputs and the bootstrap.
-        affinity: cores that the workers are bound to, if any.
+        affinity: cores that the workers are bound to; `auto`: as many idle ones as there are threads; None: any.
         runner: where the workers run; here by default.
+        texts: the texts of `samples`, for the figure that starts from text; needs a subject's `tokenizer`.
+        workers: measure the throughput of 1, 2, ... so many processes side by side; 0 leaves it out.
+        scenario: only the cells of one of MLPerf's scenarios, see scenarios.py.
 
     Returns:
         What was measured, by subject id. Times are None when this machine tells nothing about the target.
@@ -74,20 +77,21 @@ def measure(
     """
     if len({subject.id for subject in subjects}) != len(subjects):
         raise ValueError("two subjects have the same id")
-    here = machine()
-    evidence = local_evidence(target, here)
-    if evidence.kind is None:
-        return not_measured(subjects, evidence, reporter)
-    usual = (QUICK_SECONDS, QUICK_PROCESSES) if quick else (SECONDS, PROCESSES)
-    plan = Turns(seconds=seconds or usual[0], processes=usual[1], interval=interval, seed=seed)
-    job = {"provider": target.provider, "threads": target.threads, "spinning": target.spinning, "affinity": affinity}
-    cells = _cells(target, quick, bool(samples))
-    try:
-        timed = _time(subjects, cells, samples or {}, job, plan, runner or LocalRunner(), reporter)
-        folder_for_raw.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise disk_error(error, folder_for_raw) from error
-    return results_of(subjects, timed, target, evidence, here, plan, folder_for_raw, reporter)
+    runner = runner or LocalRunner()
+    with runner:
+        here, evidence = runner.machine(), runner.evidence(target)
+        if evidence.kind is None or not runner.timed:
+            return not_measured(subjects, evidence, reporter)
+        usual = (QUICK_SECONDS, QUICK_PROCESSES) if quick else (SECONDS, PROCESSES)
+        plan = Turns(seconds=seconds or usual[0], processes=usual[1], interval=interval, seed=seed, scenario=scenario)
+        cells = grid(target, scenario, quick=quick, with_samples=bool(samples))
+        inputs = Inputs(samples or {}, texts)
+        try:
+            timed = time_all(subjects, cells, inputs, job_for(target, affinity), plan, runner, reporter, workers=workers)
+            folder_for_raw.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_error(error, folder_for_raw) from error
+        return results_of(subjects, timed, target, evidence, here, plan, folder_for_raw, reporter)
 
 
 def ratio(
@@ -106,49 +110,3 @@ def ratio(
     """
     first, second = (rounds_of((read_json(raw) if isinstance(raw, Path) else raw)["rounds"], of=of) for raw in (raw_a, raw_b))
     return ratio_interval(first, second, seed=seed)
-
-
-def _cells(target: Target | ThisMachine, quick: bool, with_samples: bool) -> list[Cell]:
-    grid = [Cell(batch, length) for batch in target.batches for length in target.lengths]
-    if quick:
-        grid = [Cell(min(target.batches), max(target.lengths))]
-    return ([Cell(1, DATA)] if with_samples else []) + grid
-
-
-def _time(
-    subjects: Sequence[Subject],
-    cells: list[Cell],
-    samples: Mapping[str, Sequence[np.ndarray | Feed]],
-    job: dict[str, Any],
-    plan: Turns,
-    runner: Runner,
-    reporter: Reporter,
-) -> Timed:
-    """Start the processes, three times over, and time all cells in each."""
-    timed = Timed()
-    again = duplicate_of(subjects)
-    seats = [prepare(subject, samples.get(subject.id)) for subject in subjects]
-    seats.append(prepare(again, samples.get(again.id.removesuffix(" (again)")), first_cell_only=True))
-    # Sentences instead of a bar: what redraws a bar would take a core from what is timed.
-    with tempfile.TemporaryDirectory(prefix="compactor-measuring-") as scratch:
-        for process in range(plan.processes):
-            reporter.say(f"timing {len(subjects)} model(s), {len(cells)} cell(s) each, pass {process + 1} of {plan.processes}")
-            with ExitStack() as stack:
-                take_seats(seats, process, cells, job, runner, Path(scratch), plan.seed, stack)
-                for cell in _all_cells(seats):
-                    time_in_turns(seats, cell, process, timed, plan, share=_share(cell, _all_cells(seats)))
-                for seat in seats:
-                    seat.peaks.append(seat.ask({"do": "look"})["peak_memory_bytes"])
-    timed.seats = {seat.subject.id: seat for seat in seats}
-    timed.again = again.id
-    return timed
-
-
-def _all_cells(seats: list[Seat]) -> list[Cell]:
-    return list(dict.fromkeys(cell for seat in seats for cell in seat.cells))
-
-
-def _share(cell: Cell, cells: list[Cell]) -> float:
-    """The share of the time that a cell gets; real lengths are what matters most."""
-    weights = {each: 3.0 if each.length == DATA else 1.0 for each in cells}
-    return weights[cell] / sum(weights.values())

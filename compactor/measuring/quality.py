@@ -6,28 +6,48 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from compactor.base.atomic import read_json
 from compactor.base.errors import StageError
 from compactor.base.reporter import Reporter
-from compactor.measuring.feeds import EncodedRows
 from compactor.measuring.size import model_file
 
 CHUNK_ROWS = 64
 
 
+class EncodedRows(Protocol):
+    """What is needed of encoded data, see `compactor.data.Encoded`."""
+
+    @property
+    def answers(self) -> int:
+        """How many answers a model gives to all rows."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: Any) -> dict[str, np.ndarray]:
+        """Return the inputs of some rows, padded to the longest of them."""
+
+    def answer_rows(self, indices: np.ndarray) -> np.ndarray:
+        """Return which of all answers these rows give."""
+
+    def gather(self, output: np.ndarray, indices: np.ndarray) -> np.ndarray:
+        """Return a batch's answers in the order of `answer_rows`."""
+
+
 def predict(folder: Path, encoded: EncodedRows, *, threads: int, reporter: Reporter) -> np.ndarray:
-    """Return the first output for every row, float32 (rows, labels).
+    """Return the answer to every row by the first output, float32 (answers, labels).
+
+    One answer a row, or one a word where words have tags; a word that was cut off answers 0.
 
     Batch 1 and no padding: dynamic int8 answers depend on both. One session with one thread for each product, `threads` rows at
     a time (onnxruntime lets go of the interpreter meanwhile); order and values do not depend on `threads`.
 
     Args:
         folder: an ONNX folder; its interface.json says which inputs are fed.
-        encoded: the rows, see `feeds.EncodedRows`.
+        encoded: the rows.
         threads: rows answered at the same time.
         reporter: shows progress.
 
@@ -41,10 +61,11 @@ def predict(folder: Path, encoded: EncodedRows, *, threads: int, reporter: Repor
     def answer(start: int) -> np.ndarray:
         rows = []
         for row in range(start, min(start + CHUNK_ROWS, len(encoded))):
-            batch = encoded.batch(np.array([row]))
+            one = np.array([row])
+            batch = encoded.batch(one)
             feed = {name: batch[name].astype(each["dtype"], copy=False) for name, each in inputs.items()}
-            rows.append(session.run(output, feed)[0][0])
-        return np.stack(rows).astype(np.float32)
+            rows.append(encoded.gather(session.run(output, feed)[0], one))
+        return np.concatenate(rows).astype(np.float32)
 
     starts = range(0, len(encoded), CHUNK_ROWS)
     try:
@@ -52,7 +73,7 @@ def predict(folder: Path, encoded: EncodedRows, *, threads: int, reporter: Repor
             parts = []
             for part in _in_order(answer, starts, threads):
                 parts.append(part)
-                bar.advance(len(part))
+                bar.advance(min(CHUNK_ROWS, len(encoded) - CHUNK_ROWS * (len(parts) - 1)))
     except KeyError as error:
         raise StageError(
             "M141", f"{folder.name} wants the input {error}, which the encoded rows do not have", "export it again"
@@ -64,7 +85,12 @@ def predict(folder: Path, encoded: EncodedRows, *, threads: int, reporter: Repor
                 "M142", f"{folder.name} cannot answer: {_first_line(error)}", "check it with `compactor verify`"
             ) from error
         raise
-    return np.concatenate(parts) if parts else np.empty((0, 0), dtype=np.float32)
+    if not parts:
+        return np.empty((0, 0), dtype=np.float32)
+    found = np.concatenate(parts)
+    answers = np.zeros((encoded.answers, found.shape[1]), dtype=np.float32)
+    answers[encoded.answer_rows(np.arange(len(encoded)))] = found
+    return answers
 
 
 def _in_order(answer: Any, starts: range, threads: int) -> Iterator[np.ndarray]:

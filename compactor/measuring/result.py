@@ -12,7 +12,7 @@ import numpy as np
 
 from compactor.base.atomic import write_text
 from compactor.base.finding import Finding
-from compactor.measuring.feeds import Cell
+from compactor.measuring.cells import Cell
 from compactor.measuring.statistics import Rounds, median_interval, percentile
 
 RAW_SCHEMA = "compactor.raw/1"
@@ -28,6 +28,9 @@ class Subject:
         interface: content of interface.json, or empty for a graph that compactor did not make; `max_length` is heeded.
         shapes: for inputs whose free dimensions cannot be guessed, `{name: [1, 3, 224, 224]}`.
         tokens: size of the vocabulary, for made-up token ids when there are no samples.
+        table_rows: for inputs that look rows up in a table, the number of its rows; more exact than `tokens`.
+        tokenizer: its tokenizer.json, for the figure that starts from text.
+        session: options that replace the target's for this model: `threads`, `spinning`, `arena`, `graph_level`.
     """
 
     id: str
@@ -35,6 +38,9 @@ class Subject:
     interface: dict[str, Any] = field(default_factory=dict)
     shapes: dict[str, list[int]] = field(default_factory=dict)
     tokens: int = 2
+    table_rows: dict[str, int] = field(default_factory=dict)
+    tokenizer: Path | None = None
+    session: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,12 +54,19 @@ class Measured:
         throughput_per_s: texts per second of one process, in its best cell.
         load_ms, first_ms: making the session, and its first answer; the medians over fresh processes.
         peak_memory_bytes: largest resident memory of a process that ran all cells.
-        memory_bytes: resident memory peaks after `python`, `runtime` (onnxruntime imported), `load`.
+        memory_bytes: resident memory peaks after `python`, `runtime` (onnxruntime imported), `load`; and after 200 inputs of mixed
+            lengths `mixed_lengths` (resident then) and `mixed_lengths_peak`; `gpu` where nvidia-smi tells it.
         evidence: `measured`, `proxy` or None.
         noise: `{verdict, flags, numbers, cells}`, see noise.py.
         aa: the self-test of this measurement, `{subject, ratio, ci95, passed}`.
         findings: what a person should know.
-        conditions: provider, threads, spinning, versions, number of processes.
+        conditions: provider, threads, cores bound to, spinning, governor, versions, number of processes, nodes by provider.
+        end_to_end_ms: a row as in `latency_ms` of texts of real length, one by one, tokenized inside the time; `length` is `text`.
+        throughput: texts per second of 1, 2, ... workers side by side: `{workers, texts_per_s, batch, length, cpu_ms, n}`.
+        energy: `{mj_per_text, source}`, or `{mj_per_text: None, reason}`.
+        scenarios: the figures in MLPerf's terms, see scenarios.py.
+        cost_per_million: `{value, currency, price_per_hour, texts_per_s}` for a target with a price, else None.
+        absent: why a figure above is not there, by its name.
     """
 
     latency_ms: list[dict[str, Any]] | None
@@ -67,6 +80,12 @@ class Measured:
     aa: dict[str, Any] | None
     findings: tuple[Finding, ...]
     conditions: dict[str, Any]
+    end_to_end_ms: dict[str, Any] | None = None
+    throughput: list[dict[str, Any]] = field(default_factory=list)
+    energy: dict[str, Any] | None = None
+    scenarios: dict[str, Any] = field(default_factory=dict)
+    cost_per_million: dict[str, Any] | None = None
+    absent: dict[str, str] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -78,7 +97,7 @@ def rounds_of(bursts: list[dict[str, Any]], *, of: Literal["wall", "cpu"] = "wal
     if of == "wall":
         values = [np.asarray(burst["nanoseconds"], dtype=np.float64) / 1e6 for burst in bursts]
     else:
-        values = [np.array([burst["cpu_ns"] / len(burst["nanoseconds"]) / 1e6]) for burst in bursts]
+        values = [np.array([(burst["cpu_ns"] or 0) / len(burst["nanoseconds"]) / 1e6]) for burst in bursts]
     return Rounds(tuple(values), tuple(burst["process"] for burst in bursts))
 
 
@@ -91,6 +110,7 @@ def summarise(cell: Cell, bursts: list[dict[str, Any]], threads: int, seed: int)
         if reason:
             reasons[f"p{percent}"] = reason
     texts = len(values) * cell.batch
+    cpu: list[Any] = [burst.get("cpu_ns") for burst in bursts]
     interval = median_interval(rounds, seed=seed) if row["p50"] is not None else None
     return {
         "batch": cell.batch,
@@ -100,7 +120,7 @@ def summarise(cell: Cell, bursts: list[dict[str, Any]], threads: int, seed: int)
         "mean": float(values.mean()),
         "n": len(values),
         "ci95_p50": list(interval) if interval else None,
-        "cpu_ms": sum(burst["cpu_ns"] for burst in bursts) / 1e6 / texts,
+        "cpu_ms": None if None in cpu else sum(cpu) / 1e6 / texts,
         "throughput_per_s": float(texts / (values.sum() / 1e3)),
         "reasons": reasons,
     }

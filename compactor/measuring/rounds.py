@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from compactor.measuring.feeds import DATA, VARIANTS, Cell, choose_rows
+from compactor.measuring.cells import DATA, MULTI_STREAM_SAMPLES, TEXT, Cell
+from compactor.measuring.feeds import choose_rows
+from compactor.measuring.made_up import VARIANTS
 from compactor.measuring.result import rounds_of
 from compactor.measuring.seats import Seat
 from compactor.measuring.statistics import ENOUGH_RUNS, median_interval
@@ -30,12 +32,13 @@ CHECK_DRAWS = 200
 
 @dataclass(frozen=True)
 class Turns:
-    """How long to go on: seconds in all, number of processes, wanted half width of the interval over p50, seed."""
+    """How long to go on: seconds in all, number of processes, wanted half width of the interval over p50, seed, MLPerf scenario."""
 
     seconds: float
     processes: int
     interval: float
     seed: int
+    scenario: str | None = None
 
 
 @dataclass
@@ -44,14 +47,17 @@ class Timed:
 
     Attributes:
         bursts: subject id -> cell -> the worker's answers in order, each with `process`, `round`, `turn` (place in the round) and `feeds`.
-        looks: cell -> for each process (pressure microseconds, microseconds) that passed while it was timed.
+        looks: cell -> for each process what passed while it was timed: `pressure_us`, `others_ns` (processor time of all other
+            processes of the machine; both None where it does not tell), `us`.
         seats: subject id -> seat.
+        floods: subject id -> what several workers reached side by side, or why it is not known.
         again: id of the duplicate that runs along for the self-test.
     """
 
     bursts: dict[str, dict[Cell, list[dict[str, Any]]]] = field(default_factory=dict)
-    looks: dict[Cell, list[tuple[int, int]]] = field(default_factory=dict)
+    looks: dict[Cell, list[dict[str, int | None]]] = field(default_factory=dict)
     seats: dict[str, Seat] = field(default_factory=dict)
+    floods: dict[str, list[dict[str, Any]] | str] = field(default_factory=dict)
     again: str = ""
 
     def add(self, subject: str, cell: Cell, burst: dict[str, Any]) -> None:
@@ -60,8 +66,18 @@ class Timed:
 
     def pressure(self, cell: Cell) -> float | None:
         """Return the share of a cell's time in which some task of the machine waited for a core."""
-        looks = self.looks.get(cell)
-        return sum(stalled for stalled, _ in looks) / max(1, sum(passed for _, passed in looks)) if looks else None
+        return self._share(cell, "pressure_us", 1)
+
+    def others(self, cell: Cell) -> float | None:
+        """Return how many cores processes outside this measurement kept busy while a cell was timed."""
+        return self._share(cell, "others_ns", 1000)
+
+    def _share(self, cell: Cell, name: str, unit: int) -> float | None:
+        looks = self.looks.get(cell, [])
+        known = [look[name] for look in looks]
+        if not known or None in known:
+            return None
+        return max(0.0, sum(value or 0 for value in known) / unit / max(1, sum(look["us"] or 0 for look in looks)))
 
 
 def time_in_turns(seats: list[Seat], cell: Cell, process: int, timed: Timed, plan: Turns, *, share: float) -> None:
@@ -86,7 +102,7 @@ def time_in_turns(seats: list[Seat], cell: Cell, process: int, timed: Timed, pla
     shortest = min(len(seat.indices[cell]) for seat in playing)
     least = max(LEAST_ROUNDS, math.ceil(ENOUGH_RUNS[50] / plan.processes / shortest))
     turns = random.Random(f"{plan.seed}/{process}/{cell.name}")  # noqa: S311 - an order, no secret
-    before, begun, done = _look(playing[0]), time.perf_counter(), 0
+    before, begun, done = _look(playing), time.perf_counter(), 0
     next_check = least
     while True:
         turns.shuffle(playing)
@@ -100,9 +116,7 @@ def time_in_turns(seats: list[Seat], cell: Cell, process: int, timed: Timed, pla
             if _enough(playing, cell, timed, plan, process):
                 break
             next_check = done + max(1, done // 3)
-    after = _look(playing[0])
-    if before[0] is not None and after[0] is not None:
-        timed.looks.setdefault(cell, []).append((after[0] - before[0], after[1] - before[1]))
+    timed.looks.setdefault(cell, []).append(_passed(before, _look(playing)))
 
 
 def _burst(seat: Seat, cell: Cell, medians: dict[str, float], process: int, number: int, turn: int) -> dict[str, Any]:
@@ -117,8 +131,8 @@ def _choose_indices(playing: list[Seat], cell: Cell, medians: dict[str, float], 
     """Fix the inputs of one round: the same for all models, repeated for those that are fast."""
     turn_seconds = slice_seconds / MANY_ROUNDS / len(playing)
     mean, slowest = sum(medians.values()) / 1e3 / len(medians), max(medians.values()) / 1e3
-    if cell.length == DATA:
-        lengths = playing[0].lengths
+    if cell.length in (DATA, TEXT):
+        lengths = playing[0].lengths[str(cell.length)]
         count = min(turn_seconds / mean, LONGEST_TURN_SECONDS / slowest, len(lengths))
         rows = choose_rows(lengths, max(int(count), FEWEST_TEXTS)).tolist()
     else:
@@ -132,7 +146,8 @@ def _choose_indices(playing: list[Seat], cell: Cell, medians: dict[str, float], 
 def _enough(playing: list[Seat], cell: Cell, timed: Timed, plan: Turns, process: int) -> bool:
     """Whether every model has the runs and the interval asked for, as far as these processes go."""
     part = (process + 1) / plan.processes
-    wanted = ENOUGH_RUNS[99] if cell.length == DATA else ENOUGH_RUNS[90]
+    of_interest = cell.length == DATA or (plan.scenario == "multi-stream" and cell.batch == MULTI_STREAM_SAMPLES)
+    wanted = ENOUGH_RUNS[99] if of_interest else ENOUGH_RUNS[90]
     for seat in playing:
         rounds = rounds_of(timed.bursts[seat.subject.id][cell])
         if len(rounds.all) < wanted * part:
@@ -143,6 +158,25 @@ def _enough(playing: list[Seat], cell: Cell, timed: Timed, plan: Turns, process:
     return True
 
 
-def _look(seat: Seat) -> tuple[int | None, int]:
-    answer = seat.ask({"do": "look"})
-    return answer["pressure_us"], answer["clock_us"]
+def _look(playing: list[Seat]) -> dict[str, int | None]:
+    """Read the machine's counters; `own_ns` is the processor time of this measurement, this process included when it is local."""
+    looks = [seat.ask({"do": "look"}) for seat in playing]
+    last = looks[-1]
+    own: list[Any] = [look.get("process_ns") for look in looks]
+    return {
+        "pressure_us": last.get("pressure_us"),
+        "busy_ns": last.get("busy_ns"),
+        "own_ns": None if None in own else sum(own) + (time.process_time_ns() if playing[0].is_here else 0),
+        "us": last.get("clock_us"),
+    }
+
+
+def _passed(before: dict[str, int | None], after: dict[str, int | None]) -> dict[str, int | None]:
+    """Return what passed between two looks; processor time that was not ours is the others'."""
+    changed: dict[str, int | None] = {}
+    for name, old in before.items():
+        new = after[name]
+        changed[name] = None if old is None or new is None else new - old
+    busy, own = changed["busy_ns"], changed["own_ns"]
+    others = None if busy is None or own is None else max(0, busy - own)
+    return {"pressure_us": changed["pressure_us"], "others_ns": others, "us": changed["us"]}

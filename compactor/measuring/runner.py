@@ -57,6 +57,11 @@ class Worker:
         """The operating system's number of the process."""
         return self._process.pid
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it runs on the machine of this process, which then is part of what the machine does."""
+        return self._runner.kind != "ssh"
+
     def ask(self, message: dict[str, Any]) -> dict[str, Any]:
         """Send one line, sleep until the answer is there, and return it.
 

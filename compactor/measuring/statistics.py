@@ -10,6 +10,7 @@ import numpy as np
 
 # Runs needed before a percentile may be stated with 99 % confidence: MLPerf's early stopping, inference_policies, "d = 0".
 ENOUGH_RUNS = {50: 11, 90: 64, 95: 130, 99: 662}
+EARLY_STOPPING_RISK = 0.01
 DRAWS = 1000
 MOST_VALUES = 2000  # that enter the bootstrap; longer series are thinned evenly within each round
 CHUNK_VALUES = 4_000_000  # of the bootstrap at one time
@@ -41,6 +42,25 @@ def percentile(values: np.ndarray, percent: int) -> tuple[float | None, str]:
     if len(values) < needed:
         return None, f"{len(values)} runs, a p{percent} needs {needed}"
     return float(np.percentile(values, percent)), ""
+
+
+def early_stopping_estimate(values: np.ndarray, percent: int) -> tuple[float | None, str]:
+    """Return the percentile as MLPerf states it, and an empty reason; or None and why it cannot be stated.
+
+    With t runs above a bound, the bound holds for the percentile with 99 % confidence when a binomial of n runs, each above with
+    1 - p, gives t or fewer with at most 1 %. The largest such t is taken, its t - 1 highest runs are dropped, and the next is the
+    answer: an upper bound of the percentile, close to it with many runs. mlcommons/inference_policies, "early stopping", tolerance 0.
+    """
+    count, above = len(values), 1.0 - percent / 100
+    if count < ENOUGH_RUNS[percent]:
+        return None, f"{count} runs, a p{percent} needs {ENOUGH_RUNS[percent]}"
+    total, dropped = 0.0, -1
+    logarithm = count * math.log1p(-above)  # of the probability of no run above
+    while total + math.exp(logarithm) <= EARLY_STOPPING_RISK:
+        total += math.exp(logarithm)
+        dropped += 1
+        logarithm += math.log(count - dropped) - math.log(dropped + 1) + math.log(above) - math.log1p(-above)
+    return float(np.sort(values)[count - max(dropped, 1)]), ""
 
 
 def median_interval(rounds: Rounds, *, seed: int = 0, draws: int = DRAWS) -> tuple[float, float]:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from compactor.base.errors import StageError
-from compactor.measuring.feeds import Cell, choose_rows, feeds_of_samples, fitting_cells, made_up_feeds, real_feeds
+from compactor.measuring.cells import Cell, fitting_cells
+from compactor.measuring.feeds import choose_rows, feeds_of_samples, real_feeds
+from compactor.measuring.made_up import how_filled, made_up_feeds, mixed_feeds, with_sizes
 
 BERT = [
     {"name": "input_ids", "type": "tensor(int64)", "shape": ["batch", "sequence"]},
@@ -16,7 +18,7 @@ BERT = [
 
 
 def make(inputs: list[dict], cell: Cell, **given: object) -> dict[str, np.ndarray]:
-    known = {"token_ids": np.array([7, 8, 9]), "seed": 0, "shapes": {}}
+    known = {"token_ids": np.array([7, 8, 9]), "seed": 0}
     return made_up_feeds(inputs, cell, **{**known, **given})[0]  # type: ignore[arg-type]
 
 
@@ -39,7 +41,46 @@ def test_an_image_gets_its_size_and_no_length() -> None:
     image = [{"name": "pixels", "type": "tensor(float)", "shape": ["batch", 3, "height", "width"]}]
     assert fitting_cells([Cell(1, 16), Cell(1, 64), Cell(8, 16)], image, None) == [Cell(1, None), Cell(8, None)]
     assert make(image, Cell(8, None))["pixels"].shape == (8, 3, 224, 224)
-    assert make(image, Cell(8, None), shapes={"pixels": [1, 3, 8, 8]})["pixels"].shape == (1, 3, 8, 8)
+    assert make(with_sizes(image, {"pixels": [1, 3, 8, 8]}), Cell(8, None))["pixels"].shape == (1, 3, 8, 8)
+
+
+def test_a_free_dimension_can_be_given_by_its_name() -> None:
+    odd = [{"name": "features", "type": "tensor(float)", "shape": ["batch", "what"]}]
+    assert make(with_sizes(odd, {"what": [7]}), Cell(3, None))["features"].shape == (3, 7)
+    assert with_sizes(BERT, {"batch": [4]})[0]["shape"] == [4, "sequence"]
+    with pytest.raises(StageError, match="no free dimension wat") as caught:
+        with_sizes(odd, {"wat": [7]})
+    assert "features" in str(caught.value)
+    with pytest.raises(StageError, match="has 2 dimensions"):
+        with_sizes(odd, {"features": [1, 2, 3]})
+
+
+def test_telling_names_of_dimensions_need_no_size() -> None:
+    image = [{"name": "x", "type": "tensor(float)", "shape": ["n", "num_channels", "image_height", "image_width"]}]
+    assert make(image, Cell(2, None))["x"].shape == (2, 3, 224, 224)
+    decoder = [
+        {"name": "input_ids", "type": "tensor(int64)", "shape": ["batch", "sequence_length"]},
+        {"name": "attention_mask", "type": "tensor(int64)", "shape": ["batch", "past_sequence_length + sequence_length"]},
+        {"name": "past.0.key", "type": "tensor(float)", "shape": ["batch", 2, "past_sequence_length", 4]},
+    ]
+    feed = make(decoder, Cell(1, 5))
+    assert [array.shape for array in feed.values()] == [(1, 5), (1, 5), (1, 2, 0, 4)]
+
+
+def test_made_up_ids_stay_within_the_rows_of_the_table() -> None:
+    feed = made_up_feeds(BERT, Cell(8, 64), token_ids=np.arange(2), seed=0, table_rows={"input_ids": 100})[0]
+    assert feed["input_ids"].max() < 100
+    assert len(set(feed["input_ids"].ravel())) > 50
+    assert how_filled(BERT[0], 2, {"input_ids": 100}) == "random ids below 100, the rows of the table that they index"
+    assert how_filled(BERT[1], 2, {}) == "ones"
+
+
+def test_mixed_inputs_have_many_lengths() -> None:
+    feeds = mixed_feeds(BERT, 30, token_ids=np.arange(9), seed=0, table_rows={})
+    lengths = {feed["input_ids"].shape for feed in feeds}
+    assert len(feeds) == 200
+    assert {shape[0] for shape in lengths} == {1}
+    assert {shape[1] for shape in lengths} == set(range(1, 31))
 
 
 def test_a_size_of_unknown_meaning_is_asked_for() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from compactor.base.finding import Finding
 from compactor.base.reporter import Reporter
 from compactor.measuring.evidence import ThisMachine
 from compactor.measuring.latency import Subject, measure, ratio
-from compactor.measuring.runner import LocalRunner, Worker
+from compactor.measuring.runner import LocalRunner, UnsupportedError, Worker
 
 TARGET = ThisMachine(batches=(1, 2), lengths=(8, 16))
 JOB = {"provider": "CPUExecutionProvider", "threads": 1, "spinning": False, "affinity": []}
@@ -48,7 +49,7 @@ def test_a_slower_model_is_measured_slower(pair: list[Subject], texts: list[np.n
         for row in each.latency_ms:
             assert row["threads"] == 1
             assert row["ci95_p50"][0] <= row["p50"] <= row["ci95_p50"][1]
-            assert row["p50"] <= row["p90"]
+            assert row["p90"] is None or row["p50"] <= row["p90"]
             assert row["cpu_ms"] > 0
             raw = json.loads((folder.parent / row["raw"]).read_text())
             values = np.concatenate([taken["nanoseconds"] for taken in raw["rounds"]]) / 1e6
@@ -71,6 +72,108 @@ def test_a_slower_model_is_measured_slower(pair: list[Subject], texts: list[np.n
     assert low <= value <= high
     assert low > 1
     assert ratio(fast, slow)[1][1] < 1
+
+
+def test_figures_beside_the_times(pair: list[Subject], texts: list[np.ndarray], tmp_path: Path) -> None:
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+
+    tokenizer = Tokenizer(WordLevel({f"w{number}": number for number in range(50)}, unk_token="w0"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    subjects = [replace(pair[0], tokenizer=tmp_path / "tokenizer.json"), pair[1]]
+    words = [" ".join(f"w{number}" for number in text) for text in texts]
+    target = replace(TARGET, price_per_hour=2.0, batches=(1, 8), lengths=(8,))
+    samples = {subject.id: texts for subject in subjects}
+    found = measure(
+        subjects,
+        target,
+        samples=samples,
+        texts=words,
+        workers=2,
+        folder_for_raw=tmp_path / "raw",
+        reporter=Reporter(),
+        seconds=2,
+    )
+    slow, fast = found["slow one"], found["fast"]
+    assert slow.end_to_end_ms is not None
+    assert slow.end_to_end_ms["length"] == "text"
+    assert all(row["length"] != "text" for row in slow.latency_ms or [])
+    assert fast.end_to_end_ms is None
+    assert "tokenizer.json" in fast.absent["end_to_end_ms"]
+    for each in (slow, fast):
+        assert [row["workers"] for row in each.throughput] == [1, 2]
+        assert all(row["texts_per_s"] > 0 and row["n"] > 0 for row in each.throughput)
+        best = max(
+            row["texts_per_s"]
+            for row in each.throughput + [row | {"texts_per_s": row["throughput_per_s"]} for row in each.latency_ms]
+        )
+        assert each.cost_per_million["value"] == pytest.approx(2.0 / 3600 / best * 1e6)
+        assert set(each.scenarios) == {"single_stream", "multi_stream", "offline", "changing_lengths"}
+        assert each.scenarios["offline"]["texts_per_s"] == pytest.approx(best)
+        assert each.memory_bytes["mixed_lengths"] is None or each.memory_bytes["mixed_lengths"] > 10e6
+        assert each.energy["mj_per_text"] is None or each.energy["mj_per_text"] > 0
+        assert each.conditions["nodes"] == {"CPUExecutionProvider": each.conditions["nodes"]["CPUExecutionProvider"]}
+        assert each.conditions["cores"] is None or len(each.conditions["cores"]) == 1
+        json.dumps(each.as_dict(), allow_nan=False)
+    assert slow.conditions["cores"] == fast.conditions["cores"]
+
+
+def test_times_of_a_throttling_processor_are_withheld(
+    make_model: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Worker.ask
+
+    def hot(worker: Worker, message: dict) -> dict:
+        answer = asked(worker, message)
+        return answer | {"throttled": 1} if message.get("do") == "burst" else answer
+
+    monkeypatch.setattr(Worker, "ask", hot)
+    heard = Heard()
+    subject = Subject("m", make_model("m", 2))
+    found = measure([subject], TARGET, folder_for_raw=tmp_path / "raw", reporter=heard, quick=True, seconds=1)["m"]
+    assert found.latency_ms is None
+    assert found.throughput_per_s is None
+    assert found.load_ms is None
+    assert found.absent["latency_ms"] == "the processor throttled"
+    assert "M113" in [finding.code for finding in heard.findings]
+    assert list((tmp_path / "raw").iterdir()), "the raw values are kept"
+    json.dumps(found.as_dict(), allow_nan=False)
+
+
+def test_a_machine_without_counters_is_measured(
+    make_model: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = Worker.ask
+    known = {
+        "kind",
+        "nanoseconds",
+        "wall_ns",
+        "inputs",
+        "load_ms",
+        "import_ms",
+        "clock_us",
+        "first_ms",
+        "median_ms",
+        "ended_ns",
+        "begun_ns",
+    }
+
+    def bare(worker: Worker, message: dict) -> dict:
+        if message.get("do") == "mix":
+            raise UnsupportedError("no memory is told")
+        return {name: value if name in known else None for name, value in asked(worker, message).items()}
+
+    monkeypatch.setattr(Worker, "ask", bare)
+    found = measure(
+        [Subject("m", make_model("m", 2))], TARGET, folder_for_raw=tmp_path / "raw", reporter=Reporter(), quick=True, seconds=1
+    )["m"]
+    assert found.latency_ms[0]["p50"] > 0
+    assert found.latency_ms[0]["cpu_ms"] is None
+    assert found.peak_memory_bytes is None
+    assert found.absent["memory_bytes"] == "no memory is told"
+    assert found.noise["cpu_use"] is None
 
 
 def test_turns_are_interleaved_and_shuffled(pair: list[Subject], tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compactor.measuring.noise import combine_noise, judge_noise, noise_finding
+from compactor.measuring.findings import governor_finding, noise_finding, quota_finding
+from compactor.measuring.noise import combine_noise, judge_noise
 
 MILLISECOND = 1_000_000
 
@@ -40,17 +41,67 @@ def test_a_quiet_machine_is_called_quiet() -> None:
     ("given", "changes"),
     [
         (bursts(cpu_ns=10 * MILLISECOND), {}),
-        (bursts(), {"pressure": 0.2}),
         (bursts(steal_ns=4 * MILLISECOND), {}),
-        (bursts(involuntary_switches=3), {}),
+        (bursts(involuntary_switches=3), {"threads": 2}),
+        (bursts(involuntary_switches=3), {"on_cpu": False}),
     ],
-    ids=["CPU use", "pressure", "steal", "switches"],
+    ids=["CPU use", "steal", "switches of two threads", "switches beside a GPU"],
 )
 def test_contention_is_seen(given: list[dict[str, Any]], changes: dict[str, Any]) -> None:
     noise = judge(given, **changes)
     assert noise["verdict"] == "contended"
     assert "contended" in noise["flags"]
     assert all(name in noise for name in ("cpu_use", "pressure", "steal", "involuntary_per_s", "spread", "drift"))
+
+
+def test_a_hundredth_of_pressure_and_full_cpu_use_are_quiet() -> None:
+    # As seen on an idle machine: a kernel thread ran now and then, and cost nothing that one could measure.
+    given = bursts(spread=0.01, cpu_ns=round(20 * MILLISECOND * 0.99), involuntary_switches=1)
+    noise = judge(given, pressure=0.01, others=0.05)
+    assert noise["involuntary_per_s"] > 20
+    assert noise["verdict"] == "quiet"
+
+
+def test_other_work_on_the_machine_raises_the_verdict_though_our_process_ran() -> None:
+    alone = judge(bursts(), others=0.02)
+    beside = judge(bursts(), others=1.0)
+    assert (alone["verdict"], beside["verdict"]) == ("quiet", "noisy")
+    assert judge(bursts(), pressure=0.2)["flags"] == beside["flags"] == ["shared"]
+    same_core = judge(bursts(cpu_ns=10 * MILLISECOND), others=1.0)
+    assert same_core["verdict"] == "contended"
+
+
+def test_a_quota_that_is_used_up_is_contention() -> None:
+    noise = judge(bursts(quota_ns=5 * MILLISECOND))
+    assert noise["verdict"] == "contended"
+    assert "quota" in noise["flags"]
+    assert judge(bursts(quota_ns=0))["verdict"] == "quiet"
+
+
+def test_a_clock_far_below_its_highest_is_told() -> None:
+    assert judge(bursts(clock_share=0.5))["flags"] == ["slow_clock"]
+    noise = judge(bursts(clock_share=0.9))
+    assert noise["flags"] == []
+    finding = governor_finding({"m": judge(bursts(clock_share=0.5))}, "powersave")
+    assert finding is not None
+    assert "50%" in finding.sentence
+    assert "powersave" in finding.sentence
+
+
+def test_a_container_under_one_core_is_told() -> None:
+    assert quota_finding({"cores_limit": None}, 1) is None
+    assert quota_finding({"cores_limit": 1.0}, 1) is None
+    finding = quota_finding({"cores_limit": 0.5}, 1)
+    assert finding is not None
+    assert "0.5 of a core" in finding.sentence
+    assert quota_finding({"cores_limit": 1.5}, 2) is not None
+
+
+def test_a_worker_without_counters_is_judged_by_its_times() -> None:
+    given = [{"nanoseconds": [MILLISECOND] * 20, "feeds": [0] * 20, "wall_ns": 20 * MILLISECOND} for _ in range(10)]
+    noise = judge(given, pressure=None)
+    assert noise["verdict"] == "quiet"
+    assert noise["cpu_use"] is None
 
 
 def test_a_processor_that_lowered_its_clock_is_told() -> None:

@@ -28,6 +28,16 @@ class Rows:
         ids = self.texts[int(indices[0])].reshape(1, -1)
         return {"input_ids": ids, "attention_mask": np.ones_like(ids), "labels": indices}
 
+    @property
+    def answers(self) -> int:
+        return len(self)
+
+    def answer_rows(self, indices: np.ndarray) -> np.ndarray:
+        return indices
+
+    def gather(self, output: np.ndarray, indices: np.ndarray) -> np.ndarray:
+        return output
+
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_each_row_gets_its_own_answer(make_model: Callable[..., Path], texts: list[np.ndarray], threads: int) -> None:
@@ -38,6 +48,25 @@ def test_each_row_gets_its_own_answer(make_model: Callable[..., Path], texts: li
     expected = [session.run(None, {"input_ids": text.reshape(1, -1)})[0][0] for text in rows.texts]
     assert logits.dtype == np.float32
     np.testing.assert_allclose(logits, np.stack(expected), atol=1e-6)
+
+
+class Words(Rows):
+    """Rows whose answers belong to their first token, and of which the last is cut off."""
+
+    @property
+    def answers(self) -> int:
+        return len(self) + 1
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_answers_go_where_they_belong_and_missing_ones_are_0(
+    make_model: Callable[..., Path], texts: list[np.ndarray], threads: int
+) -> None:
+    model, rows = make_model("m", 3), Words(texts * 20)
+    logits = predict(model.parent, rows, threads=threads, reporter=Reporter())
+    plain = predict(model.parent, Rows(texts * 20), threads=1, reporter=Reporter())
+    np.testing.assert_array_equal(logits[:-1], plain)
+    assert not logits[-1].any()
 
 
 def test_no_rows_give_no_answers(make_model: Callable[..., Path]) -> None:
