@@ -1,0 +1,44 @@
+"""Boards to measure on: a real sshd where it is installed, and a stand-in for the ssh client everywhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pydantic")
+
+from tests.measuring.runners import sshd
+
+
+@pytest.fixture(params=["stand-in", "sshd"])
+def board(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sshd.Board]:
+    """A machine behind ssh."""
+    found = sshd.start(tmp_path) if request.param == "sshd" else sshd.fake(tmp_path, monkeypatch)
+    yield found
+    found.process.terminate()
+    found.process.wait()
+
+
+@pytest.fixture
+def real_board(tmp_path: Path) -> Iterator[sshd.Board]:
+    """A machine behind a real sshd; the test is skipped where there is none."""
+    found = sshd.start(tmp_path)
+    yield found
+    found.process.terminate()
+    found.process.wait()
+
+
+@pytest.fixture
+def make_python(tmp_path: Path) -> Callable[[str], str]:
+    """Return a function that writes a Python with a fault: a shell script whose last line starts the real one."""
+
+    def make(script: str) -> str:
+        path = tmp_path / "python"
+        path.write_text(f"#!/bin/sh\n{script}\n".replace("REAL", sys.executable))
+        path.chmod(0o755)
+        return str(path)
+
+    return make
