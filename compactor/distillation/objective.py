@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from compactor.base.errors import StageError
-from compactor.distillation.losses import Batch, LossTerm, Outputs, Shape, label_terms, needs
+from compactor.distillation.losses import Batch, LossTerm, Outputs, Shape, TopLogits, label_terms, needs
 from compactor.distillation.recording import Recorder, shape_of
 from compactor.distillation.schedules import value_at
+
+
+class TopAnswers(Protocol):
+    """A teacher's kept answers of which only the highest logits of each row are there, with their rest at one temperature."""
+
+    temperature: float
+    labels: int
+
+    def batch(self, rows: np.ndarray, device: torch.device) -> TopLogits:
+        """Return those of some rows."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -22,11 +33,11 @@ class TeacherSignal:
     """Where the teacher's answers come from.
 
     Attributes:
-        logits: (rows of the split, labels) float32, looked up by the row's number in that split; None without.
+        logits: (rows of the split, labels) float32, looked up by the row's number in that split, or the highest of each row; None without.
         model: run along for losses that look inside the teacher; None when none does.
     """
 
-    logits: np.ndarray | None = None
+    logits: np.ndarray | TopAnswers | None = None
     model: Any = None
 
 
@@ -39,7 +50,7 @@ class Objective(nn.Module):
         student: the model to be trained; asked for its shape.
 
     Raises:
-        StageError: L140 a term cannot apply to these models.
+        StageError: L140 a term cannot apply to these models; L142 a term needs more than the teacher's highest logits.
     """
 
     def __init__(
@@ -51,10 +62,20 @@ class Objective(nn.Module):
         self.logits = teacher.logits if teacher else None
         # Kept out of the module tree: it is not trained, saved or put into training mode.
         self._teacher = [teacher.model.eval().requires_grad_(False)] if teacher and teacher.model is not None else []
-        self._check(teacher, student)
-        self._matrices = self._make_matrices(student)
+        self._shapes = shape_of(student), self._teacher_shape()
+        self._check()
+        pairs = [pair for term in self.terms.values() for pair in term.loss.relation_layers(*self._shapes)]
+        self._recorded = [own for own, _ in pairs], [taught for _, taught in pairs]
+        self._matrices = self._make_matrices()
 
-    def _check(self, teacher: TeacherSignal | None, student: nn.Module) -> None:
+    def _teacher_shape(self) -> Shape:
+        if self._teacher:
+            return shape_of(self._teacher[0])
+        if self.logits is None:
+            return Shape(0, 0)
+        return Shape(0, 0, labels=self.logits.shape[1] if isinstance(self.logits, np.ndarray) else self.logits.labels)
+
+    def _check(self) -> None:
         inside = {"hidden_states", "relations"} & self.wanted
         if "logits" in self.wanted and self.logits is None:
             raise StageError("L140", "a loss needs the teacher's answers, and there is no teacher", "use cross_entropy alone")
@@ -62,21 +83,19 @@ class Objective(nn.Module):
             raise StageError(
                 "L140", f"a loss needs the teacher's {' and '.join(sorted(inside))}, and no teacher runs along", ""
             )
-        if inside:
-            shapes = shape_of(student), shape_of(self._teacher[0])
-            for name, term in self.terms.items():
-                for sentence in term.loss.unfit(*shapes):
-                    raise StageError("L140", f"{name} cannot apply: {sentence}", "change its options, or leave it out")
+        for name, term in self.terms.items():
+            for sentence in term.loss.unfit(*self._shapes):
+                raise StageError("L140", f"{name} cannot apply: {sentence}", "change its options, or leave it out")
+            if self.logits is not None and not isinstance(self.logits, np.ndarray):
+                for sentence in term.loss.unfit_for_top(self.logits.temperature):
+                    raise StageError("L142", f"{name} cannot apply: {sentence}", "keep all logits, or change its options")
 
-    def _make_matrices(self, student: nn.Module) -> nn.ParameterDict:
+    def _make_matrices(self) -> nn.ParameterDict:
         """Make the matrices that losses train along: normal, with the spread that keeps the size of what they map."""
         matrices = nn.ParameterDict()
-        if not self._teacher:
-            return matrices
-        shapes: tuple[Shape, Shape] = (shape_of(student), shape_of(self._teacher[0]))
         generator = torch.Generator().manual_seed(0)
         for label, term in self.terms.items():
-            for name, (outputs, inputs) in term.loss.parameters(*shapes).items():
+            for name, (outputs, inputs) in term.loss.parameters(*self._shapes).items():
                 matrices[f"{label}/{name}"] = nn.Parameter(torch.randn(outputs, inputs, generator=generator) * inputs**-0.5)
         return matrices
 
@@ -103,6 +122,7 @@ class Objective(nn.Module):
             rows: as in `forward`; these losses do not look at it.
         """
         del rows
+        labels = labels[_answered(labels)]
         counted = [float(term.loss.count(labels, mask)) for term in self.terms.values()]
         return torch.tensor(counted, dtype=torch.float64)
 
@@ -120,40 +140,56 @@ class Objective(nn.Module):
         Args:
             student: the model to be trained.
             inputs: what it is called with, `attention_mask` among it.
-            labels: (rows,) int64.
-            rows: numbers of these rows in the split, by which the teacher's answers are looked up.
+            labels: (rows,) int64; (rows, labels) float32; or (rows, length) int64, one for each piece that has an answer and negative
+                elsewhere: each such piece is then a row of answers.
+            rows: numbers of these rows of answers in the split, by which the teacher's are looked up.
             progress: 0 to 1.
             counts: what each term counts in the whole step that this batch is a part of. Its sums are divided by these, so that the
                 results of all parts add up to those of the whole. By default the batch is the whole.
         """
-        with Recorder(student, self._layers(0)) as recorder:
-            outputs = student(**inputs, output_hidden_states="hidden_states" in self.wanted)
-            own = Outputs(outputs.logits.float(), outputs.get("hidden_states"), recorder.relations())
-        taught = self._taught(inputs, rows, own.logits)
+        answered, mask = _answered(labels), inputs.get("attention_mask")
+        own = self._run(student, inputs, 0, answered)
+        taught = self._taught(inputs, rows, own.logits, answered)
+        if mask is None:  # an image has no padding
+            states = own.hidden_states
+            mask = labels.new_ones((len(labels), states[0].shape[1] if states else 1), dtype=torch.int64)
         total, parts = own.logits.new_zeros(()), list[Tensor]()
         for number, (label, term) in enumerate(self.terms.items()):
             prefix = f"{label}/"
             matrices = {name[len(prefix) :]: value for name, value in self._matrices.items() if name.startswith(prefix)}
-            summed, count = term.loss(Batch(own, taught, labels, inputs["attention_mask"], progress, matrices))
-            mean = summed / (count if counts is None else max(counts[number], 1.0))
+            summed, count = term.loss(Batch(own, taught, labels[answered], mask, progress, matrices))
+            mean = summed / (max(float(count), 1.0) if counts is None else max(counts[number], 1.0))
             total = total + value_at(term.weight, progress) * mean
             parts.append(mean.detach())
         return total, torch.stack(parts)
 
-    def _layers(self, which: int) -> tuple[int, ...]:
-        pairs = [term.loss.relation_layers for term in self.terms.values()]
-        return tuple(pair[which] for pair in pairs if pair is not None)
+    def _run(self, model: nn.Module, inputs: Mapping[str, Tensor], which: int, answered: Any) -> Outputs:
+        """Return what a model gives: 0 the student, 1 the teacher."""
+        more = {"output_hidden_states": True} if "hidden_states" in self.wanted else {}
+        with Recorder(model, self._recorded[which]) as recorder:
+            outputs = model(**inputs, **more)
+        states = tuple(state.float() for state in outputs.hidden_states) if more else None
+        return Outputs(outputs.logits.float()[answered], states, recorder.relations(), self._shapes[which])
 
-    def _taught(self, inputs: Mapping[str, Tensor], rows: np.ndarray, like: Tensor) -> Outputs | None:
+    def _taught(self, inputs: Mapping[str, Tensor], rows: np.ndarray, like: Tensor, answered: Any) -> Outputs | None:
         """Return the teacher's answers for these rows: looked up, or run along when a loss looks inside the teacher."""
-        if self._teacher:
-            model = self._teacher[0]
-            with torch.no_grad(), Recorder(model, self._layers(1)) as recorder:
-                outputs = model(**inputs, output_hidden_states="hidden_states" in self.wanted)
-                logits = outputs.logits.float() if self.logits is None else self._looked_up(rows, like)
-                return Outputs(logits, outputs.get("hidden_states"), recorder.relations())
-        return None if self.logits is None else Outputs(self._looked_up(rows, like))
+        if not self._teacher:
+            return None if self.logits is None else self._looked_up(rows, like)
+        with torch.no_grad():
+            outputs = self._run(self._teacher[0], inputs, 1, answered)
+        if self.logits is None:
+            return outputs
+        kept = self._looked_up(rows, like)
+        return replace(outputs, logits=kept.logits, top=kept.top)
 
-    def _looked_up(self, rows: np.ndarray, like: Tensor) -> Tensor:
+    def _looked_up(self, rows: np.ndarray, like: Tensor) -> Outputs:
+        if isinstance(self.logits, np.ndarray):
+            logits = torch.from_numpy(np.array(self.logits[rows], dtype=np.float32)).to(like.device)
+            return Outputs(logits, shape=self._shapes[1])
         assert self.logits is not None
-        return torch.from_numpy(np.array(self.logits[rows], dtype=np.float32)).to(like.device)
+        return Outputs(like.new_empty(len(rows), 0), shape=self._shapes[1], top=self.logits.batch(rows, like.device))
+
+
+def _answered(labels: Tensor) -> Any:
+    """Return what picks the rows of answers: all, or the pieces with a label where each piece may have one."""
+    return labels >= 0 if labels.ndim == 2 and not labels.is_floating_point() else slice(None)

@@ -106,3 +106,97 @@ def test_what_cannot_apply_is_refused_before_training(rows: Any) -> None:
         Objective(parse_losses(["hinton"]), None, tiny.model(1))
     with pytest.raises(StageError, match="do not divide"):
         Objective(parse_losses([{"minilm_relations": {"heads": 5}}]), TeacherSignal(None, tiny.model(2)), tiny.model(1))
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        [{"tinybert": {"weight": 0.5}}, "minilm"],
+        ["patient_kd", {"attention_transfer": {"layers": "last"}}, "fitnets"],
+        [{"mobilebert": {"progressive": True}}, {"hidden_states": {"layers": [[1, 2]], "compare": "cosine"}}],
+        ["relational", {"contrastive": {"size": 8}}, {"minilm_relations": {"heads": 2, "teacher_layer": 0}}],
+    ],
+    ids=["tinybert", "patient", "mobilebert", "rows"],
+)
+def test_every_loss_that_looks_inside_teaches_the_student_and_its_matrices(rows: Any, losses: list[Any]) -> None:
+    from compactor.distillation.objective import Objective, TeacherSignal
+
+    student, teacher = tiny.model(1), tiny.model(2, layers=4, hidden=24)
+    objective = Objective(parse_losses(losses), TeacherSignal(None, teacher), student)
+    total, parts = value(objective, student, rows, np.arange(10), 0.6)
+    total.backward()
+    assert bool(total.isfinite())
+    assert len(parts) == len(losses)
+    assert student.bert.encoder.layer[0].attention.self.query.weight.grad.abs().sum() > 0
+    assert all(bool(parameter.grad.abs().sum() > 0) for parameter in objective.parameters())
+    assert all(parameter.grad is None for parameter in teacher.parameters())
+
+
+def test_labels_on_pieces_are_rows_of_answers(rows: Any) -> None:
+    """Padding and pieces without a label are left out of every term; a text's rows are divided by answers, its states by pieces."""
+    import torch
+    from torch.nn import functional as F
+    from transformers import AutoModelForTokenClassification
+
+    from compactor.distillation.objective import Objective, TeacherSignal
+    from compactor.models.feeding import feed
+
+    torch.manual_seed(1)
+    student: Any = AutoModelForTokenClassification.from_config(tiny.model(1).config).eval()
+    numbers = np.arange(6)
+    inputs = feed(student, rows.batch(numbers))
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(0, tiny.LABELS, inputs["input_ids"].shape, generator=generator)
+    labels[(inputs["attention_mask"] == 0) | (torch.rand(labels.shape, generator=generator) < 0.5)] = -100
+    answers = int((labels >= 0).sum())
+    taught = np.random.default_rng(0).normal(size=(answers, tiny.LABELS)).astype(np.float32)
+    objective = Objective(parse_losses(["cross_entropy", {"hinton": {"temperature": 1}}]), TeacherSignal(taught), student)
+    assert objective.counts(labels, inputs["attention_mask"], np.arange(answers)).tolist() == [answers, answers]
+    _, parts = objective(student, inputs, labels, np.arange(answers), 0.0)
+    logits = student(**inputs).logits[labels >= 0]
+    assert torch.allclose(parts[0], F.cross_entropy(logits, labels[labels >= 0]), rtol=1e-5)
+    oracle = F.kl_div(logits.log_softmax(-1), torch.from_numpy(taught).softmax(-1), reduction="batchmean")
+    assert torch.allclose(parts[1], oracle, rtol=1e-4)
+
+
+def test_two_labels_refuse_what_needs_three_before_training() -> None:
+    from compactor.distillation.objective import Objective, TeacherSignal
+
+    student = tiny.model(1)
+    student.config.num_labels = 2
+    with pytest.raises(StageError, match="no other classes"):
+        Objective(parse_losses(["dkd"]), TeacherSignal(np.zeros((4, 2), dtype=np.float32)), student)
+    with pytest.raises(StageError, match="answers with 2 numbers, the teacher with 3"):
+        Objective(parse_losses(["hinton"]), TeacherSignal(np.zeros((4, 3), dtype=np.float32)), student)
+
+
+class KeptTop:
+    """The k highest logits of each row, as they are kept on disk."""
+
+    def __init__(self, logits: np.ndarray, k: int, temperature: float) -> None:
+        self.logits, self.k, self.temperature, self.labels = logits, k, temperature, logits.shape[1]
+
+    def batch(self, rows: np.ndarray, device: Any) -> Any:
+        import torch
+
+        from tests.distillation.losses.test_top_logits import top
+
+        return top(torch.from_numpy(self.logits[rows]).to(device), self.k, self.temperature)
+
+
+def test_kept_highest_logits_teach_as_all_do_and_only_what_they_suffice_for(rows: Any) -> None:
+    from compactor.distillation.objective import Objective, TeacherSignal
+
+    student, teacher = tiny.model(1), tiny.model(2)
+    dense = _answers(teacher, rows)
+    kept = KeptTop(dense, tiny.LABELS - 1, 2.0)
+    losses, numbers = parse_losses([{"hinton": {"temperature": 2}}]), np.arange(10)
+    values = [value(Objective(losses, TeacherSignal(given), student), student, rows, numbers)[0] for given in (dense, kept)]
+    assert values[0].item() == pytest.approx(values[1].item(), rel=1e-5)
+    for wrong in (
+        {"hinton": {"temperature": 4}},
+        {"hinton": {"temperature": {"from": 2, "to": 1}}},
+        {"dkd": {"temperature": 2}},
+    ):
+        with pytest.raises(StageError, match=r"L142|kept"):
+            Objective(parse_losses([wrong]), TeacherSignal(kept), student)

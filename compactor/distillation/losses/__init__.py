@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from compactor.distillation.losses._contract import Batch, Loss, Outputs, Shape
+from compactor.distillation.losses._contract import Batch, Loss, Outputs, Shape, TopLogits
 from compactor.distillation.losses._terms import LOSSES, LossList, LossTerm, label_terms, needs, parse_losses
 
-__all__ = ["LOSSES", "Batch", "Loss", "LossList", "LossTerm", "Outputs", "Shape", "label_terms", "needs", "parse_losses"]
+__all__ = [
+    "LOSSES",
+    "Batch",
+    "Loss",
+    "LossList",
+    "LossTerm",
+    "Outputs",
+    "Shape",
+    "TopLogits",
+    "label_terms",
+    "needs",
+    "parse_losses",
+]

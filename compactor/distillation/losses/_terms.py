@@ -99,7 +99,7 @@ def label_terms(terms: tuple[LossTerm, ...]) -> dict[str, LossTerm]:
 
 def needs(terms: tuple[LossTerm, ...]) -> frozenset[str]:
     """Return all that the terms need."""
-    return frozenset(need for term in terms for need in term.loss.needs)
+    return frozenset(need for term in terms for need in term.loss.wants())
 
 
 def _term(name: str, options: Any, near: tuple[Path, ...]) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 What: -log softmax(z)_y, the loss of ordinary training, optionally with smoothed labels.
 Source: for smoothing, Szegedy et al. 2016 (arXiv:1512.00567), section 7: the label gets 1 - s + s/C, every other class s/C.
-Takes: student logits (rows, labels); labels (rows,). Counts rows with a label.
+Takes: student logits (rows, labels); labels (rows,), a negative one is none. Counts rows with a label.
 Neighbours: `hinton` teaches the same logits by the teacher's probabilities; with `weight: {from: 0.1, to: 0.5}` here and the
-    opposite there, training goes from the teacher towards the labels.
+    opposite there, training goes from the teacher towards the labels. `binary_cross_entropy` where several labels may hold,
+    `mean_squared_error` where the label is a number.
 
 Example:
     - cross_entropy: {weight: 0.1, label_smoothing: 0.05}
@@ -25,6 +26,7 @@ class CrossEntropy(Loss):
     """Cross-entropy with the data's labels."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"labels"})
+    label_kinds: ClassVar[frozenset[str] | None] = frozenset({"class", "tags"})
 
     label_smoothing: float = setting(0.0, "share of the probability spread evenly over all classes", ge=0, lt=1)
 
@@ -36,7 +38,8 @@ class CrossEntropy(Loss):
         """Return (sum over labelled rows, their number)."""
         from torch.nn import functional as F
 
+        known = batch.labels >= 0
         total = F.cross_entropy(
-            batch.student.logits, batch.labels, ignore_index=-100, label_smoothing=self.label_smoothing, reduction="sum"
+            batch.student.logits[known], batch.labels[known], label_smoothing=self.label_smoothing, reduction="sum"
         )
         return total, self.count(batch.labels, batch.mask)

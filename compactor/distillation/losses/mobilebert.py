@@ -1,0 +1,85 @@
+"""MobileBERT's transfer: the shape, the mean and the variance of feature maps, and attention, layer after layer.
+
+What: the sum of three parts for each pair of layers. Feature map: mean squared error between states normalised over their channels.
+    Statistics: squared difference of the states' means and absolute difference of their variances over the channels. Attention:
+    KL(teacher || student) head by head. Each with its own weight; 0 leaves it out.
+Source: Sun et al. 2020 (arXiv:2004.02984), section 3.4, equations 2 and 3, and the split of the feature map into normalised part and
+    statistics in its appendix. Its progressive transfer trains one layer at a time, those below frozen: with `progressive: true` pairs
+    join one after the other, and those that joined stay in the sum instead of being frozen. Frozen layers need a phase for each layer.
+Takes: hidden states, queries and keys of both models; mask (rows, length). Equal widths in the paper; here a learned map for the
+    normalised part when they differ. Equal numbers of heads, unless `attention: 0`. The teacher runs along. Counts pieces.
+Neighbours: `hidden_states` compares states as they are, `minilm` attention in one layer only, `tinybert` attention before softmax.
+
+Example:
+    - mobilebert: {progressive: true, weight: 1.0}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+from compactor.base.settings import setting
+from compactor.distillation.losses._attention import relation_divergence, scores, unequal_heads
+from compactor.distillation.losses._contract import Batch, Need, Shape
+from compactor.distillation.losses._layers import PROJECTION, LayerLoss, Pair, over_pieces, states
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Mobilebert(LayerLoss):
+    """Normalised feature maps, their mean and variance, and attention distributions."""
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"hidden_states", "relations"})
+    from_zero: ClassVar[bool] = False
+
+    feature_map: float = setting(1.0, "weight of the normalised feature maps", ge=0)
+    statistics: float = setting(1.0, "weight of the means and variances over channels", ge=0)
+    attention: float = setting(1.0, "weight of the attention distributions", ge=0)
+
+    def wants(self) -> frozenset[Need]:
+        """Return that queries and keys are wanted only where attention is compared."""
+        return self.needs if self.attention else self.needs - {"relations"}
+
+    def relation_layers(self, student: Shape, teacher: Shape) -> list[Pair]:
+        """Return the layers, from 0, whose attention is compared."""
+        pairs = self.pairs(student.layers, teacher.layers) if self.attention else []
+        return [(own - 1, taught - 1) for own, taught in pairs]
+
+    def unfit(self, student: Shape, teacher: Shape) -> Iterator[str]:
+        """Yield why the layers or the heads do not fit."""
+        found = list(super().unfit(student, teacher))
+        yield from found or unequal_heads(student, teacher, self.relation_layers(student, teacher))
+
+    def count(self, labels: Tensor, mask: Tensor) -> Tensor:
+        """Return the number of real pieces."""
+        return mask.sum()
+
+    def __call__(self, batch: Batch) -> tuple[Tensor, int | Tensor]:
+        """Return (sum over real pieces of the mean over pairs, number of real pieces)."""
+        pairs = self.active(batch)
+        total = batch.student.logits.new_zeros(())
+        for pair in pairs:
+            total = total + over_pieces(self._state_error(batch, pair), batch.mask)
+            if self.attention:
+                total = total + self.attention * self._attention_divergence(batch, pair)
+        return total / len(pairs), self.count(batch.labels, batch.mask)
+
+    def _state_error(self, batch: Batch, pair: Pair) -> Tensor:
+        """Return the weighted error of maps and statistics of each piece, (rows, length)."""
+        from torch.nn import functional as F
+
+        own, taught = states(batch, pair)
+        mapped, _ = states(batch, pair, batch.parameters.get(PROJECTION))
+        width = taught.shape[-1:]
+        shapes = (F.layer_norm(mapped, width) - F.layer_norm(taught, width)).square().mean(dim=-1)
+        means = (own.mean(dim=-1) - taught.mean(dim=-1)).square()
+        spreads = (own.var(dim=-1, correction=0) - taught.var(dim=-1, correction=0)).abs()
+        return self.feature_map * shapes + self.statistics * (means + spreads)
+
+    def _attention_divergence(self, batch: Batch, pair: Pair) -> Tensor:
+        assert batch.teacher is not None
+        own, taught = batch.student.relations[pair[0] - 1], batch.teacher.relations[pair[1] - 1]
+        heads = batch.student.shape.heads[pair[0] - 1]
+        return relation_divergence(scores(taught[0], taught[1], heads), scores(own[0], own[1], heads), batch.mask) / heads
