@@ -77,21 +77,19 @@ def measure(
     """
     if len({subject.id for subject in subjects}) != len(subjects):
         raise ValueError("two subjects have the same id")
-    runner = runner or LocalRunner()
-    with runner:
-        here, evidence = runner.machine(), runner.evidence(target)
-        if evidence.kind is None or not runner.timed:
-            return not_measured(subjects, evidence, reporter)
+    with runner or LocalRunner() as runner:
+        if runner.evidence(target).kind is None or not runner.timed:
+            return not_measured(subjects, runner.evidence(target), reporter)
         usual = (QUICK_SECONDS, QUICK_PROCESSES) if quick else (SECONDS, PROCESSES)
         plan = Turns(seconds=seconds or usual[0], processes=usual[1], interval=interval, seed=seed, scenario=scenario)
         cells = grid(target, scenario, quick=quick, with_samples=bool(samples))
-        inputs = Inputs(samples or {}, texts)
+        timing = (job_for(target, affinity), plan, runner, reporter)
         try:
-            timed = time_all(subjects, cells, inputs, job_for(target, affinity), plan, runner, reporter, workers=workers)
+            timed = time_all(subjects, cells, Inputs(samples or {}, texts), *timing, workers=workers)
             folder_for_raw.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise disk_error(error, folder_for_raw) from error
-        return results_of(subjects, timed, target, evidence, here, plan, folder_for_raw, reporter)
+        return results_of(subjects, timed, target, runner, plan, folder_for_raw, reporter)
 
 
 def ratio(

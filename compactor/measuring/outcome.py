@@ -19,6 +19,7 @@ from compactor.measuring.evidence import Evidence, ThisMachine
 from compactor.measuring.noise import combine_noise, judge_noise
 from compactor.measuring.result import Measured, Subject, rounds_of, summarise, write_raw
 from compactor.measuring.rounds import Timed, Turns
+from compactor.measuring.runner import Runner
 from compactor.measuring.scenarios import scenarios_of
 from compactor.measuring.seats import Seat
 from compactor.measuring.throughput import NO_COUNTER
@@ -53,14 +54,13 @@ def results_of(
     subjects: Sequence[Subject],
     timed: Timed,
     target: Target | ThisMachine,
-    evidence: Evidence,
-    here: dict[str, Any],
+    runner: Runner,
     plan: Turns,
     folder: Path,
     reporter: Reporter,
 ) -> dict[str, Measured]:
     """Write the raw values, compute the statistics, tell the findings once, and return what was measured by subject id."""
-    everything = Measurement(timed, target, evidence, here, plan, folder)
+    everything = Measurement(timed, target, runner.evidence(target), runner.machine(), plan, folder)
     judged = {name: _judge(name, everything) for name in timed.bursts}
     aa = self_test(timed, plan.seed)
     noises = {subject.id: judged[subject.id].noise for subject in subjects}
