@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from compactor.augmentation.operations import OPERATIONS
 from compactor.distillation.losses import LOSSES
 from compactor.pipeline.profile import Head
 from compactor.stages import STAGES
@@ -33,6 +34,9 @@ def settings_page() -> str:
     )
     for name in LOSSES.names():
         pages += _section(f"### `{name}`", LOSSES.load(name))
+    pages.append("## Operations\n\nItems of `augment.noise`; each also takes `weight`: how often it is chosen beside the others.\n")
+    for name in OPERATIONS.names():
+        pages += _section(f"### `{name}`", OPERATIONS.load(name))
     return "\n".join(pages)
 
 
