@@ -14,6 +14,7 @@ from compactor.base.errors import CompactorError
 from compactor.base.hashing import hash_file
 
 Contract = TypeVar("Contract")
+USER_MODULE = "compactor_user_"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Registry(Generic[Contract]):
     def load(self, name: str, near: Path | None = None) -> type[Contract]:
         """Import one member, or a user's own file when the name ends in `.py` (relative to `near`)."""
         if name.endswith(".py"):
-            return self._member(_import_file((near or Path()) / name), name)
+            return self._member(import_file((near or Path()) / name), name)
         return self._member(importlib.import_module(f"{self.package}.{name.replace('-', '_')}"), name)
 
     def source_hash(self, name: str, near: Path | None = None) -> str:
@@ -64,10 +65,11 @@ class Registry(Generic[Contract]):
         return found[0]
 
 
-def _import_file(path: Path) -> ModuleType:
+def import_file(path: Path) -> ModuleType:
+    """Import a user's own file; its module's name begins with `USER_MODULE`."""
     if not path.is_file():
         raise CompactorError("P131", f"there is no file {path}", "give the path relative to the profile")
-    spec = importlib.util.spec_from_file_location(f"compactor_user_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"{USER_MODULE}{path.stem}", path)
     if spec is None or spec.loader is None:
         raise CompactorError("P132", f"{path} cannot be imported as Python", "give a .py file")
     module = importlib.util.module_from_spec(spec)

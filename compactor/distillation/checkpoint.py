@@ -43,7 +43,7 @@ def save_state(folder: Path, state: State) -> None:
         return
     with fresh_folder(final) as scratch:
         try:
-            save_file(state.tensors, scratch / TENSORS)
+            save_file(_apart(state.tensors), scratch / TENSORS)
         except Exception as error:  # safetensors wraps a failed write in a class of its own
             raise write_error(error, folder) from error
         write_json(scratch / VALUES, state.values)
@@ -63,6 +63,18 @@ def load_state(folder: Path, identity: dict[str, Any]) -> State | None:
         except Exception:  # a torn file: the disk lost it, or somebody touched it
             _remove(path)
     return None
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors with memory of their own each; safetensors refuses those that share it, such as the code book of 8-bit moments."""
+    seen: set[int] = set()
+    apart = {}
+    for name, tensor in tensors.items():
+        contiguous = tensor.contiguous()
+        place = contiguous.untyped_storage().data_ptr()
+        apart[name] = contiguous.clone() if place in seen and contiguous.numel() else contiguous
+        seen.add(place)
+    return apart
 
 
 def _finished(folder: Path) -> list[Path]:

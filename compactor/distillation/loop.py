@@ -1,232 +1,189 @@
-"""The training loop: order of the rows, steps, checkpoints, the curve."""
+"""The training loop: order of the rows, steps, validation, checkpoints."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from compactor.base.errors import StageError
-from compactor.base.reporter import Reporter
+from compactor.base.reporter import Bar, Reporter
 from compactor.data import grouped_batches
 from compactor.distillation.checkpoint import State, load_state, save_state
-from compactor.distillation.hiding import hide_pieces
+from compactor.distillation.curve import Curve
+from compactor.distillation.optimizer import make_optimizer, optimizer_state, restore_optimizer
 from compactor.distillation.pieces import UsedPieces
-from compactor.distillation.trainer import TrainSettings, learning_rate_at
-from compactor.models.feeding import feed
-
-if TYPE_CHECKING:
-    from compactor.data import Encoded
-    from compactor.distillation.objective import Objective
+from compactor.distillation.precision import choose_precision, computing_again, computing_in
+from compactor.distillation.processes import Crew
+from compactor.distillation.steps import Steps, check_finite
+from compactor.distillation.trainer import Job
 
 # An epoch's end is a good moment for a checkpoint, but not if the last one is this much younger than `checkpoint_seconds`.
 EPOCH_END_SHARE = 1 / 6
-# Keeps the numbers that hide pieces apart from those that order rows.
-HIDING = 1
+# What a checkpoint holds; one of another format is not resumed.
+FORMAT = 2
 
 
 class Training:
-    """One training, from its first step or from where it was killed; see `compactor.distillation.trainer.fit`."""
+    """One training, from its first step or from where it was killed; see `compactor.distillation.trainer.fit`.
 
-    def __init__(
-        self,
-        model: Any,
-        encoded: Encoded,
-        objective: Objective,
-        settings: TrainSettings,
-        *,
-        seed: int,
-        threads: int,
-        checkpoints: Path,
-        reporter: Reporter,
-        mask_id: int | None = None,
-    ) -> None:
-        if settings.piece_dropout and mask_id is None:
+    Args:
+        job: what is trained.
+        crew: the processes that do it, each with an equal `job`.
+        checkpoints: the folder of its states; None in a process that does not lead.
+        reporter: told what happens.
+    """
+
+    def __init__(self, job: Job, crew: Crew, checkpoints: Path | None, reporter: Reporter) -> None:
+        if job.settings.piece_dropout and job.mask_id is None:
             raise StageError("L151", "the tokenizer has no mask piece to hide others behind", "set train.piece_dropout: 0")
-        self.mask_id = mask_id if settings.piece_dropout else None
-        torch.set_num_threads(threads)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.model, self.encoded, self.objective = model.to(self.device), encoded, objective.to(self.device)
-        self.settings, self.seed, self.checkpoints, self.reporter = settings, seed, checkpoints, reporter
+        torch.set_num_threads(max(1, job.threads // crew.local_size))
+        self.job, self.crew, self.checkpoints, self.reporter = job, crew, checkpoints, reporter
+        self.settings, self.model, self.objective = job.settings, job.model.to(crew.device), job.objective.to(crew.device)
+        self.precision = choose_precision(self.settings.precision, crew.device, self.model)
         self.epoch_steps = len(self._order(0))
-        self.steps = max(1, round(settings.epochs * self.epoch_steps))
-        self.pieces = UsedPieces(self.model, encoded, () if self.mask_id is None else (self.mask_id,))
-        named = [*model.named_parameters(prefix="model"), *objective.named_parameters(prefix="objective")]
+        self.steps = max(1, round(self.settings.epochs * self.epoch_steps))
+        self.pieces = UsedPieces(self.model, job.encoded, (job.mask_id,) if self.settings.piece_dropout else ())  # type: ignore[arg-type]
+        named = [*self.model.named_parameters(prefix="model"), *self.objective.named_parameters(prefix="objective")]
         self.named: dict[str, nn.Parameter] = {name: value for name, value in named if value.requires_grad}
-        self.optimizer = _optimizer(self.named, settings)
-        self.step = 0
-        self.sums = torch.zeros(1 + len(objective.terms), dtype=torch.float64, device=self.device)
-        self.curve: list[dict[str, Any]] = []
-        self.validation: list[dict[str, float]] = []
+        self.optimizer = make_optimizer(self.named, self.settings)
+        self.curve = Curve.empty(list(self.objective.terms), crew.device)
         self.best: dict[str, Tensor] = {}
+        self.step, self.saved = 0, time.perf_counter()
 
     def run(self, validate: Callable[[Any], float] | None, description: str) -> dict[str, Any]:
         """Train to the end and return the facts."""
-        _set_dropout(self.model, self.settings.dropout)
-        torch.manual_seed(self.seed)
+        for module in (self.model, self.objective):
+            _set_dropout(module, self.settings.dropout)
+        torch.manual_seed(self.job.seed)
+        self.objective.begin(self.model)
         self._resume()
         begun, resumed = time.perf_counter(), self.step
-        saved = begun
-        with self.reporter.bar(description, self.steps) as bar:
+        steps = Steps(self.job, self.crew, self.optimizer, self.named, self.steps)
+        with ExitStack() as stack:
+            stack.enter_context(computing_in(self.precision, self.model, self.crew.device))
+            stack.enter_context(computing_again(self.settings.checkpointing, self.model))
+            bar = stack.enter_context(self.reporter.bar(description, self.steps))
             bar.restart(resumed)
             while self.step < self.steps:
-                for rows in self._order(self.step // self.epoch_steps)[self.step % self.epoch_steps :]:
-                    self._step(rows)
-                    bar.advance(1, **({"loss": self.curve[-1]["loss"]} if self.curve else {}))
-                    ended = self.step % self.epoch_steps == 0 or self.step == self.steps
-                    if ended and validate is not None:
-                        with self.pieces.restored():
-                            self._validate(validate)
-                    if time.perf_counter() - saved >= self.settings.checkpoint_seconds * (EPOCH_END_SHARE if ended else 1.0):
-                        self._save()
-                        saved = time.perf_counter()
-                    if self.step == self.steps:
-                        break
+                self._epoch(steps, bar, validate)
         return self._finish(time.perf_counter() - begun, resumed)
+
+    def _epoch(self, steps: Steps, bar: Bar, validate: Callable[[Any], float] | None) -> None:
+        """Make the steps of an epoch that are left."""
+        left = self._order(self.step // self.epoch_steps)[self.step % self.epoch_steps :]
+        for rows in left[: self.steps - self.step]:
+            figures, rate = steps.make(rows, self.step)
+            self.step += 1
+            self.curve.add(figures)
+            if self.step % self.settings.log_steps == 0 or self.step in {1, self.steps}:
+                check_finite(self.curve.sums, self.settings, self.step, self.steps, rate)
+                self.reporter.event("train", **self.curve.line(self.step, rate))
+            bar.advance(1, **({} if self.curve.loss is None else {"loss": self.curve.loss}))
+            ended = self.step % self.epoch_steps == 0 or self.step == self.steps
+            if ended and validate is not None:
+                self._validate(validate)
+            self._save_if_due(ended)
 
     def _order(self, epoch: int) -> list[np.ndarray]:
         """Return the batches of an epoch: row numbers, made from (seed, epoch) alone."""
-        return grouped_batches(self.encoded.lengths, self.settings.batch_size, np.random.default_rng([self.seed, epoch]))
-
-    def _step(self, rows: np.ndarray) -> None:
-        self.model.train()
-        rate = learning_rate_at(self.settings, self.step, self.steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        batch = self.encoded.batch(rows)
-        if self.mask_id is not None:
-            batch = hide_pieces(
-                batch, self.settings.piece_dropout, self.mask_id, np.random.default_rng([self.seed, self.step, HIDING])
-            )
-        inputs, labels = feed(self.model, batch, self.device), torch.from_numpy(batch["labels"]).to(self.device)
-        total, parts = self.objective(self.model, inputs, labels, rows, self.step / max(1, self.steps - 1))
-        total.backward()
-        if self.settings.clip_norm:
-            nn.utils.clip_grad_norm_(self.named.values(), self.settings.clip_norm)
-        # On the CPU looking costs nothing, so that no step is made with a broken gradient; a GPU is asked only when a line is logged.
-        if self.device.type == "cpu":
-            self._check_finite(total, rate)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.sums += torch.cat([total.detach().reshape(1), parts]).double()
-        self.step += 1
-        if self.step % self.settings.log_steps == 0 or self.step in {1, self.steps}:
-            self._log(rate)
-
-    def _check_finite(self, total: Tensor, rate: float) -> None:
-        if not torch.isfinite(total).all():
-            raise StageError(
-                "L150",
-                f"the loss is {total.sum().item()} at step {self.step + 1} of {self.steps}, learning rate {rate:.2e}",
-                f"lower train.learning_rate, for example to {self.settings.learning_rate / 3:.1e}; what was finished before is kept",
-            )
-
-    def _log(self, rate: float) -> None:
-        """Add the means since the last line to the curve."""
-        self._check_finite(self.sums, rate)
-        since = self.step - (self.curve[-1]["step"] if self.curve else 0)
-        total, *parts = (self.sums / since).tolist()
-        self.sums.zero_()
-        line = {
-            "step": self.step,
-            "loss": round(total, 6),
-            "parts": {name: round(value, 6) for name, value in zip(self.objective.terms, parts, strict=True)},
-            "learning_rate": rate,
-        }
-        self.curve.append(line)
-        self.reporter.event("train", **line)
+        return grouped_batches(
+            self.job.encoded.lengths, self.settings.batch_size, np.random.default_rng([self.job.seed, epoch])
+        )
 
     def _validate(self, validate: Callable[[Any], float]) -> None:
-        epoch, value = self.step / self.epoch_steps, validate(self.model.eval())
-        best = max((entry["value"] for entry in self.validation), default=float("-inf"))
-        self.validation.append({"epoch": round(epoch, 3), "value": value})
-        self.reporter.event("validation", epoch=round(epoch, 3), value=value)
-        if self.settings.keep == "best" and value > best:
-            self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
+        """Ask for the value of the weights that would be kept, and remember them if they are the best so far."""
+        epoch = round(self.step / self.epoch_steps, 3)
+        with self.objective.kept(self.model), self.pieces.restored():
+            value = validate(self.model.eval())
+            if self.settings.keep == "best" and self.curve.is_best(value):
+                self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
+        self.curve.validation.append({"epoch": epoch, "value": value})
+        self.reporter.event("validation", epoch=epoch, value=value)
 
     @property
     def _identity(self) -> dict[str, Any]:
         """What must be the same for a checkpoint to belong to this training."""
-        shapes = {name: list(value.shape) for name, value in self.named.items()}
         return {
+            "format": FORMAT,
             "settings": self.settings.key(),
-            "seed": self.seed,
-            "rows": len(self.encoded),
+            "seed": self.job.seed,
+            "rows": len(self.job.encoded),
             "steps": self.steps,
-            "shapes": shapes,
+            "shapes": {name: list(value.shape) for name, value in self.named.items()},
         }
 
-    def _save(self) -> None:
-        tensors = {"random/cpu": torch.get_rng_state(), "sums": self.sums}
-        if self.device.type == "cuda":
-            tensors["random/cuda"] = torch.cuda.get_rng_state()
-        for name, parameter in self.named.items():
-            tensors[f"weight/{name}"] = parameter.detach()
-            tensors |= {f"{kind}/{name}": value for kind, value in self.optimizer.state[parameter].items()}
-        tensors |= {f"best/{name}": value for name, value in self.best.items()}
-        values = {"step": self.step, "identity": self._identity, "curve": self.curve, "validation": self.validation}
-        save_state(self.checkpoints, State({name: value.contiguous() for name, value in tensors.items()}, values))
+    def _save_if_due(self, ended: bool) -> None:
+        due = self.settings.checkpoint_seconds * (EPOCH_END_SHARE if ended else 1.0)
+        if self.checkpoints is None or time.perf_counter() - self.saved < due:
+            return
+        tensors, numbers = optimizer_state(self.optimizer, self.named)
+        tensors |= {f"weight/{name}": value.detach() for name, value in self.named.items()}
+        tensors |= {f"buffer/{name}": value for name, value in self.objective.named_buffers()}
+        tensors |= {"sums": self.curve.sums} | {f"best/{name}": value for name, value in self.best.items()}
+        values = {"step": self.step, "identity": self._identity, "optimizer": numbers}
+        values |= {"curve": self.curve.lines, "validation": self.curve.validation}
+        save_state(self.checkpoints, State(tensors, values))
+        self.saved = time.perf_counter()
         self.reporter.event("checkpoint", step=self.step)
 
     def _resume(self) -> None:
-        state = load_state(self.checkpoints, self._identity)
+        """Go on from the newest state; the leading process reads it for all."""
+        state = self.crew.share(None if self.checkpoints is None else load_state(self.checkpoints, self._identity))
         if state is None:
             return
-        tensors, self.step = state.tensors, state.values["step"]
-        self.curve, self.validation = state.values["curve"], state.values["validation"]
+        tensors, values = state.tensors, state.values
+        self.step, self.curve.lines, self.curve.validation = values["step"], values["curve"], values["validation"]
         with torch.no_grad():
-            self.sums.copy_(tensors["sums"])
+            self.curve.sums.copy_(tensors["sums"])
             for name, parameter in self.named.items():
                 parameter.copy_(tensors[f"weight/{name}"])
-                moments = {kind: tensors[f"{kind}/{name}"].to(self.device) for kind in ("exp_avg", "exp_avg_sq")}
-                self.optimizer.state[parameter] = {"step": tensors[f"step/{name}"], **moments}
+            for name, buffer in self.objective.named_buffers():
+                buffer.copy_(tensors[f"buffer/{name}"])
+        restore_optimizer(self.optimizer, self.named, tensors, values["optimizer"])
         self.best = {name.removeprefix("best/"): value for name, value in tensors.items() if name.startswith("best/")}
-        torch.set_rng_state(tensors["random/cpu"])
-        if self.device.type == "cuda":
-            torch.cuda.set_rng_state(tensors["random/cuda"])
         self.reporter.event("resumed", step=self.step)
 
     def _finish(self, seconds: float, resumed: int) -> dict[str, Any]:
+        self.objective.finish(self.model)
         self.pieces.restore()
-        kept = self.steps / self.epoch_steps
         if self.best:
             self.model.load_state_dict(self.best)
-            kept = max(self.validation, key=lambda entry: entry["value"])["epoch"]
         self.model.to("cpu").eval()
-        lengths = np.asarray(self.encoded.lengths, dtype=np.int64)
-        padded = sum(int(lengths[rows].max()) * len(rows) for rows in self._order(0))
-        samples = (self.steps - resumed) * len(self.encoded) / self.epoch_steps
+        samples = (self.steps - resumed) * len(self.job.encoded) / self.epoch_steps
         return {
             "steps": self.steps,
             "epochs": self.settings.epochs,
-            "rows": len(self.encoded),
-            "curve": self.curve,
-            "validation": self.validation,
-            "kept_epoch": round(kept, 3),
-            "padding_share": round(1.0 - float(lengths.sum()) / max(1, padded), 4),
+            "rows": len(self.job.encoded),
+            "curve": self.curve.lines,
+            "validation": self.curve.validation,
+            "kept_epoch": self.curve.best_epoch if self.best else round(self.steps / self.epoch_steps, 3),
+            "padding_share": round(self._padding(), 4),
             "samples_per_second": round(samples / max(seconds, 1e-9), 1),
             "seconds": round(seconds, 2),
             "resumed_from_step": resumed,
-            "device": str(self.device),
+            "device": self.crew.device.type,
+            "processes": self.crew.size,
+            "precision": self.precision,
         }
 
+    def _padding(self) -> float:
+        """Return the share of padding among the pieces of an epoch."""
+        lengths = np.asarray(self.job.encoded.lengths, dtype=np.int64)
+        parts = self.crew.size * self.settings.accumulate
+        cut = [part for rows in self._order(0) for part in np.array_split(rows, parts) if len(part)]
+        padded = sum(int(lengths[part].max()) * len(part) for part in cut)
+        return 1.0 - float(lengths.sum()) / max(1, padded)
 
-def _optimizer(named: dict[str, nn.Parameter], settings: TrainSettings) -> torch.optim.Optimizer:
-    """Return AdamW; matrices decay, vectors (biases, norms) do not."""
-    groups = [
-        {"params": [value for value in named.values() if value.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [value for value in named.values() if value.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=settings.learning_rate, fused=True)
 
-
-def _set_dropout(model: nn.Module, share: float | None) -> None:
+def _set_dropout(module: nn.Module, share: float | None) -> None:
     if share is not None:
-        for module in model.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = share
+        for each in module.modules():
+            if isinstance(each, nn.Dropout):
+                each.p = share

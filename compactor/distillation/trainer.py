@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import model_validator
 
 from compactor.base.reporter import Reporter
 from compactor.base.settings import Settings, setting
@@ -19,11 +22,26 @@ class TrainSettings(Settings):
     """How long, how fast and how often."""
 
     epochs: float = setting(3.0, "times through the training rows; a fraction stops inside an epoch", gt=0)
-    batch_size: int = setting(32, "rows for each step", ge=1)
+    batch_size: int = setting(32, "rows for each step, of all parts and all processes together", ge=1)
+    accumulate: int = setting(
+        1,
+        "parts that the rows of a step are cut into, one after the other, to save memory; the step's loss stays the same",
+        ge=1,
+    )
     learning_rate: float = setting(1e-4, "the highest learning rate", gt=0)
     weight_decay: float = setting(0.01, "AdamW's decay of matrices; biases and norms are left alone", ge=0)
     warmup: float = setting(0.1, "share of the steps in which the learning rate rises from zero", ge=0, lt=1)
     decay: Literal["linear", "cosine", "constant"] = setting("linear", "how the learning rate falls after the warm-up, to zero")
+    optimizer: Literal["adamw", "adamw8bit"] = setting(
+        "adamw", "adamw8bit keeps its moments in 2 bytes a weight instead of 8, by bitsandbytes"
+    )
+    precision: Literal["auto", "fp32", "bf16"] = setting(
+        "auto",
+        "numbers inside the layers: auto is bf16 on a GPU that has it and fp32 elsewhere; logits and losses are always fp32",
+    )
+    checkpointing: bool = setting(
+        False, "compute the inside of every layer again in the backward pass: less memory, about a third more time"
+    )
     clip_norm: float = setting(1.0, "gradients longer than this are shortened to it; 0 switches it off", ge=0)
     dropout: float | None = setting(None, "dropout while training; by default what the model's configuration says", ge=0, lt=1)
     piece_dropout: float = setting(0.0, "share of a text's pieces hidden behind the mask piece at each step", ge=0, lt=1)
@@ -32,6 +50,29 @@ class TrainSettings(Settings):
     )
     checkpoint_seconds: float = setting(60.0, "longest time between two checkpoints", free=True, gt=0)
     log_steps: int = setting(20, "steps between two lines of events.jsonl", free=True, ge=1)
+
+    @model_validator(mode="after")
+    def _parts_have_rows(self) -> Self:
+        if self.accumulate > self.batch_size:
+            raise ValueError(f"accumulate {self.accumulate} cuts {self.batch_size} rows (batch_size) into more parts than rows")
+        return self
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one training is given; the processes that help with it are handed a copy.
+
+    Attributes:
+        model, encoded, objective, settings, seed, threads, mask_id: see `fit`.
+    """
+
+    model: Any
+    encoded: Encoded
+    objective: Objective
+    settings: TrainSettings
+    seed: int
+    threads: int
+    mask_id: int | None = None
 
 
 def learning_rate_at(settings: TrainSettings, step: int, steps: int) -> float:
@@ -63,7 +104,8 @@ def fit(
 ) -> dict[str, Any]:
     """Train a model in place; killed at any moment and called again, it ends with the same bits as if it had not been killed.
 
-    Everything random follows from (seed, epoch) or is kept in the checkpoint. The same bits need the same machine and threads.
+    Everything random follows from (seed, epoch) or (seed, step). The same bits need the same machine, threads and number of processes.
+    Called in process 0 of several (torchrun), it is helped by the others; the rows of each step are shared among them.
 
     Args:
         model: a transformers classifier on the CPU; it is there again afterwards, in `eval()`.
@@ -71,7 +113,7 @@ def fit(
         objective: what is made small.
         settings: see `TrainSettings`.
         seed: for the order of the rows and for dropout.
-        threads: cores that torch may use.
+        threads: cores that torch may use on this machine, for all processes together.
         checkpoints: a folder of this training's own.
         reporter: gets a bar, and an event every `log_steps`.
         validate: called after every epoch with the model in `eval()`; a higher value is better.
@@ -80,23 +122,16 @@ def fit(
 
     Returns:
         Facts: `steps`, `epochs`, `curve` (step, loss, parts before weights, learning rate), `validation` (epoch, value), `kept_epoch`,
-        `padding_share`, `samples_per_second`, `seconds`, `resumed_from_step`, `device`.
+        `padding_share`, `samples_per_second`, `seconds`, `resumed_from_step`, `device`, `processes`, `precision`.
 
     Raises:
         StageError: L150 the loss is not finite; L151 pieces are to be hidden and there is no mask piece; R101 or R102 a checkpoint
-            cannot be written.
+            cannot be written; L152 too few GPUs; L155, L156 precision or checkpointing that this model cannot have.
+        MissingError: L154 bitsandbytes is not installed.
     """
     from compactor.distillation.loop import Training
+    from compactor.distillation.processes import connect
 
-    training = Training(
-        model,
-        encoded,
-        objective,
-        settings,
-        seed=seed,
-        threads=threads,
-        checkpoints=checkpoints,
-        reporter=reporter,
-        mask_id=mask_id,
-    )
-    return training.run(validate, description)
+    crew, job = connect(), Job(model, encoded, objective, settings, seed, threads, mask_id)
+    crew.share(job)
+    return Training(job, crew, checkpoints, reporter).run(validate, description)

@@ -10,8 +10,8 @@ import numpy as np
 LABELS, PIECES = 3, 60
 
 
-def rows(folder: Path, count: int = 60, seed: int = 0) -> Any:
-    """Write encoded rows whose label is told by one of their pieces; return them."""
+def rows(folder: Path, count: int = 60, seed: int = 0, *, unlabelled: float = 0.0) -> Any:
+    """Write encoded rows whose label is told by one of their pieces; return them. A share may have no label (-100)."""
     from compactor.data import Encoded
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -25,7 +25,8 @@ def rows(folder: Path, count: int = 60, seed: int = 0) -> Any:
     np.save(folder / "ids.npy", np.concatenate(ids).astype(np.int32))
     np.save(folder / "offsets.npy", np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
     np.save(folder / "first.npy", lengths.astype(np.int32))
-    np.save(folder / "labels.npy", labels.astype(np.int64))
+    kept = np.where(generator.random(count) < unlabelled, -100, labels) if unlabelled else labels
+    np.save(folder / "labels.npy", kept.astype(np.int64))
     return Encoded(folder, 0)
 
 
