@@ -10,7 +10,7 @@ from typing import Any
 from compactor.base.artifact import MANIFEST
 from compactor.base.atomic import fresh_folder, write_json
 from compactor.pipeline.budget import judge
-from compactor.pipeline.execute import Session
+from compactor.pipeline.execute import Done, Session
 from compactor.pipeline.record import SCHEMA, Row
 
 
@@ -51,7 +51,15 @@ def make_report(
         "selected": selected["id"],
         "rows": made,
         "controls": [row.as_dict() for row in controls],
-        "findings": [finding.as_dict() for finding in data.findings],
+        "datasets": [dataset_dict(done) for done in session.datasets],
+        "findings": [
+            *(finding.as_dict() for finding in data.findings),
+            *(
+                {**finding, "place": done.step.label}
+                for done in session.datasets
+                for finding in done.artifact.record["findings"]
+            ),
+        ],
         "data": {
             "labels": len(data.labels),
             "rows": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test) if data.test else 0},
@@ -69,6 +77,22 @@ def make_report(
         },
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
+    }
+
+
+def dataset_dict(done: Done) -> dict[str, Any]:
+    """Return the record of rows that a stage made beside the chain; they have no quality, size or latency of their own."""
+    artifact = done.artifact
+    return {
+        "id": done.step.label,
+        "stage": done.step.name,
+        "settings": done.step.stage.model_dump(mode="json", exclude_unset=True),
+        "artifact": {"key": artifact.key, "kind": artifact.kind, "path": f"stages/{done.step.label}"},
+        "size_bytes": sum(entry["size_bytes"] for entry in artifact.record["files"].values()),
+        "seconds": artifact.record["seconds"],
+        "from_store": done.from_store,
+        "findings": artifact.record["findings"],
+        "facts": artifact.facts,
     }
 
 

@@ -87,9 +87,17 @@ class Making:
         facts["teacher"] = self._asked()
         self.seconds["teacher"] = round(time.perf_counter() - begun, 2)
         self.work.facts |= {**facts, "seconds": self.seconds}
-        for finding in findings(self.counts):
+        for finding in (self._told(kept), *findings(self.counts)):
             self.work.reporter.finding(finding)
-        self.work.reporter.say(f"{kept:,} new texts for the teacher to answer, beside {len(self.train):,} training rows")
+
+    def _told(self, kept: int) -> Finding:
+        """Say in one sentence what was made, what was dropped and why."""
+        total = Count(**{name: sum(getattr(count, name) for count in self.counts.values()) for name in asdict(Count())})
+        sentence = (
+            f"{kept:,} new texts for the teacher to answer, beside {len(self.train):,} training rows; of {total.made:,} made or read"
+            f" {total.duplicates:,} were known, {total.leaks:,} equalled a held-out text and {total.empty:,} were empty"
+        )
+        return Finding("A200", "note", sentence, "an epoch is now longer: it goes through all of them")
 
     def _copier(self, stage: Augment, copies: int, origin: int) -> Copier:
         changes = [(term.name, term.weight, term.operation.open(self.corpus)) for term in stage.noise]
