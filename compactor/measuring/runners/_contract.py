@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Runner:
-    """Starts workers on one machine. A `with` block opens it and, however it ends, leaves nothing behind there.
+    """Starts workers on one machine. A `with` block opens it and, however it ends, leaves nothing behind there; blocks may nest.
 
     The worker talks in lines of JSON over stdin and stdout, so a runner is little more than the command that reaches them: a
     Python here, the same behind `ssh`, behind an emulator, in a container, or a bridge to a page in a browser.
@@ -31,6 +31,7 @@ class Runner:
     kind = "local"
     place_name = "this machine"
     timed = True
+    _held = 0
 
     def command(self) -> list[str]:
         """Return the command, run on this machine, whose stdin and stdout are a worker's."""
@@ -62,9 +63,21 @@ class Runner:
         """
         return None
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         """Open the way there and check that a worker can run."""
+
+    def close(self) -> None:
+        """Remove what was brought there."""
+
+    def __enter__(self) -> Self:
+        """Open it, unless it is open: a caller may hold it open over several measurements."""
+        if self._held == 0:
+            self.open()
+        self._held += 1
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Remove what was brought there."""
+        """Close it when the outermost block ends."""
+        self._held -= 1
+        if self._held == 0:
+            self.close()

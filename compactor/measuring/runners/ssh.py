@@ -7,7 +7,6 @@ import platform
 import shlex
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from compactor.base import environment
@@ -22,8 +21,6 @@ from compactor.measuring.runners._wheels import Wheel, download_command, fitting
 from compactor.measuring.worker_file import worker_file
 
 if TYPE_CHECKING:
-    from typing import Self
-
     from compactor.targets import Target
     from compactor.targets.reach import Ssh
 
@@ -70,13 +67,14 @@ class SshRunner(Runner):
         # what this one may leave behind.
         self._name = hash_value({"from": [platform.node(), str(Path.home())], "to": host, "folder": settings.folder})[:16]
         self._connection = Connection(host, settings, self._name)
-        self._placed: dict[Path, str] = {}
+        self._placed: dict[tuple[Path, int], str] = {}
         self._site = ""
         self._board: dict[str, Any] = {}
-        self._open = ExitStack()
+        self._opened = ExitStack()
 
-    def __enter__(self) -> Self:
+    def open(self) -> None:
         """Connect, look what is there, and bring worker and wheels."""
+        self._connection, self._placed, self._site = Connection(self.place_name, self._settings, self._name), {}, ""
         with ExitStack() as opening:
             opening.enter_context(only_one(f"ssh-{self._name}", self.place_name))
             opening.callback(self._connection.close)
@@ -86,26 +84,26 @@ class SshRunner(Runner):
                 self._bring_wheels(fitting_wheels(self._wheels, self._board, self.place_name))
             self._try_import()
             self.place(worker_file())
-            self._open = opening.pop_all()
-        return self
+            self._opened = opening.pop_all()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def close(self) -> None:
         """End the connection; the folder there goes with it."""
-        self._open.close()
+        self._opened.close()
 
     def command(self) -> list[str]:
         """Return the command whose stdin and stdout are those of a worker on the other side."""
-        return self._connection.argv(self._python(shlex.quote(self._placed[worker_file().absolute()])))
+        return self._connection.argv(self._python(shlex.quote(self.place(worker_file()))))
 
     def place(self, path: Path) -> str:
         """Copy a file, and the weights that lie beside a model; what is there already is not copied again."""
         path = path.absolute()
-        if path not in self._placed:
+        known = (path, path.stat().st_mtime_ns)
+        if known not in self._placed:
             folder = f"{self._connection.folder}/{len(self._placed)}"
             for each in [path, *_beside(path)]:
                 self._copy(each, f"{folder}/{each.name}")
-            self._placed[path] = f"{folder}/{path.name}"
-        return self._placed[path]
+            self._placed[known] = f"{folder}/{path.name}"
+        return self._placed[known]
 
     def machine(self) -> dict[str, Any]:
         """Describe the machine there."""

@@ -78,7 +78,7 @@ def test_no_ssh_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_another_host_key_is_refused(real_board: sshd.Board) -> None:
     sshd.know(real_board.keys, real_board.port, "other")
     with pytest.raises(MissingError, match="is not the one that is known") as caught:
-        SshRunner(real_board.host, real_board.settings()).__enter__()
+        SshRunner(real_board.host, real_board.settings()).open()
     assert code_of(caught) == "M203"
     assert real_board.left_behind() == []
 
@@ -87,7 +87,7 @@ def test_an_unknown_host_key_is_refused_and_never_learnt(real_board: sshd.Board)
     known = real_board.keys / "known"
     known.write_text("")
     with pytest.raises(MissingError, match="not known here") as caught:
-        SshRunner(real_board.host, real_board.settings()).__enter__()
+        SshRunner(real_board.host, real_board.settings()).open()
     assert code_of(caught) == "M203"
     assert known.read_text() == ""
 
@@ -102,14 +102,14 @@ def test_a_fingerprint_in_the_target_decides_alone(real_board: sshd.Board, key: 
             assert runner.machine()["cores"] == os.cpu_count()
         return
     with pytest.raises(MissingError) as caught:
-        SshRunner(real_board.host, settings).__enter__()
+        SshRunner(real_board.host, settings).open()
     assert code_of(caught) == "M203"
 
 
 def test_a_key_that_is_not_accepted(real_board: sshd.Board) -> None:
     (real_board.keys / "authorized").write_text("")
     with pytest.raises(MissingError, match="does not accept a key") as caught:
-        SshRunner(real_board.host, real_board.settings()).__enter__()
+        SshRunner(real_board.host, real_board.settings()).open()
     assert code_of(caught) == "M204"
 
 
@@ -130,7 +130,7 @@ def test_what_ssh_says_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyP
     board = sshd.fake(tmp_path, monkeypatch)
     (board.keys / "fails").write_text(told + "\n")
     with pytest.raises(MissingError) as caught:
-        SshRunner(board.host, board.settings()).__enter__()
+        SshRunner(board.host, board.settings()).open()
     assert code_of(caught) == code
     assert caught.value.problem.hint
 
@@ -138,20 +138,20 @@ def test_what_ssh_says_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_folder_that_cannot_be_made(board: sshd.Board) -> None:
     (board.folder / "file").write_text("")
     with pytest.raises(StageError) as caught:
-        SshRunner(board.host, board.settings(folder=str(board.folder / "file"))).__enter__()
+        SshRunner(board.host, board.settings(folder=str(board.folder / "file"))).open()
     assert code_of(caught) == "M213"
 
 
 def test_no_python_there(board: sshd.Board) -> None:
     with pytest.raises(MissingError) as caught:
-        SshRunner(board.host, board.settings(python="/no/such/python3")).__enter__()
+        SshRunner(board.host, board.settings(python="/no/such/python3")).open()
     assert code_of(caught) == "M205"
     assert board.left_behind() == []
 
 
 def test_no_onnxruntime_there(board: sshd.Board, make_python: Callable[[str], str]) -> None:
     with pytest.raises(MissingError, match="has no numpy") as caught:
-        SshRunner(board.host, board.settings(python=make_python(NO_PACKAGES))).__enter__()
+        SshRunner(board.host, board.settings(python=make_python(NO_PACKAGES))).open()
     assert code_of(caught) == "M206"
     assert "pip install onnxruntime numpy" in caught.value.problem.hint
     assert "--wheels" in caught.value.problem.hint
@@ -161,7 +161,7 @@ def test_no_onnxruntime_there(board: sshd.Board, make_python: Callable[[str], st
 def test_an_onnxruntime_that_this_processor_cannot_run(board: sshd.Board, make_python: Callable[[str], str]) -> None:
     python = make_python('if [ "$1" = -c ]; then kill -ILL $$; fi\nexec REAL "$@"')
     with pytest.raises(MissingError) as caught:
-        SshRunner(board.host, board.settings(python=python)).__enter__()
+        SshRunner(board.host, board.settings(python=python)).open()
     assert code_of(caught) == "M207"
     assert board.left_behind() == []
 
@@ -185,7 +185,7 @@ def test_a_wheel_for_another_processor_is_refused_before_it_is_copied(board: ssh
     make_wheel(tmp_path / "wheels", "numpy", "py3-none-any")
     make_wheel(tmp_path / "wheels", "onnxruntime", "py3-none-manylinux_2_17_s390x")
     with pytest.raises(MissingError, match="does not fit board: it is for manylinux_2_17_s390x") as caught:
-        SshRunner(board.host, board.settings(), tmp_path / "wheels").__enter__()
+        SshRunner(board.host, board.settings(), tmp_path / "wheels").open()
     assert code_of(caught) == "M208"
     assert "pip download" in caught.value.problem.hint
     assert board.left_behind() == []
@@ -284,7 +284,7 @@ def test_a_lease_that_did_not_notice_the_cut_is_ended(board: sshd.Board) -> None
 def test_two_measurements_on_one_board_do_not_disturb_each_other(board: sshd.Board) -> None:
     with SshRunner(board.host, board.settings()):
         with pytest.raises(StageError) as caught:
-            SshRunner(board.host, board.settings()).__enter__()
+            SshRunner(board.host, board.settings()).open()
         assert code_of(caught) == "M212"
 
 
