@@ -138,13 +138,22 @@ def _budget_lines(report: Report, across: Scale, up: Scale, frame: Frame) -> Mar
     if limit and across.low <= limit <= across.high:
         x = across(limit)
         parts.append(element("line", class_="limit", x1=x, x2=x, y1=frame.top, y2=bottom))
-        parts.append(element("text", f"budget {limit:g} ms", class_="limit-name", x=x - 5, y=bottom - 6, text_anchor="end"))
+        y = _limit_name(report, up, frame)
+        parts.append(element("text", f"budget {limit:g} ms", class_="limit-name", x=x - 5, y=y, text_anchor="end"))
     floor = quality_limit(report)
     if floor is not None and up.low <= floor <= up.high:
         y = up(floor)
         parts.append(element("line", class_="limit", x1=frame.left, x2=right, y1=y, y2=y))
         parts.append(element("text", f"budget {percent(floor)}", class_="limit-name", x=right - 6, y=y - 5, text_anchor="end"))
     return join(parts)
+
+
+def _limit_name(report: Report, up: Scale, frame: Frame) -> float:
+    """Return the height at which the latency limit is named: at its foot, or at its head where the quality limit's name lies low."""
+    foot = frame.height - frame.bottom - 6
+    floor = quality_limit(report)
+    low = floor is not None and up.low <= floor <= up.high and up(floor) > foot - 2 * frame.font
+    return frame.top + frame.font if low else foot
 
 
 def _line_boxes(report: Report, bubbles: list[Bubble], across: Scale, up: Scale, frame: Frame) -> list[Box]:
@@ -156,7 +165,10 @@ def _line_boxes(report: Report, bubbles: list[Bubble], across: Scale, up: Scale,
         boxes.append(Box(across(x), up(y) - 2, across(following) - across(x), 4))
     limit, floor = report.limits.get("latency_ms"), quality_limit(report)
     if limit and across.low <= limit <= across.high:
-        boxes += [Box(across(limit) - 2, frame.top, 4, bottom - frame.top), Box(across(limit) - 80, bottom - 20, 80, 20)]
+        boxes += [
+            Box(across(limit) - 2, frame.top, 4, bottom - frame.top),
+            Box(across(limit) - 80, _limit_name(report, up, frame) - 14, 80, 20),
+        ]
     if floor is not None and up.low <= floor <= up.high:
         boxes += [Box(frame.left, up(floor) - 2, right - frame.left, 4), Box(right - 90, up(floor) - 18, 90, 18)]
     return boxes

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from compactor.base.errors import MissingError, StageError
 from compactor.models.finding import find_model
+from tests.models.hub_stub import serve
+
+FETCH = """
+import json, sys
+from pathlib import Path
+from compactor.models.finding import find_model
+folder = find_model("someone/tiny", (Path(sys.argv[1]),), online=True)
+print(json.dumps({path.name: path.read_text() for path in folder.iterdir()}))
+"""
 
 
 def test_a_folder_is_found_in_the_first_place_that_has_it(tmp_path: Path) -> None:
@@ -35,3 +48,28 @@ def test_a_file_is_not_a_model_folder(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").touch()
     with pytest.raises(StageError, match="is a file"):
         find_model("model.safetensors", (tmp_path,), online=False)
+
+
+def test_a_hub_model_is_fetched_without_pickles_once(tmp_path: Path) -> None:
+    pytest.importorskip("huggingface_hub")
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    wanted = {"config.json": "{}", "model.safetensors": "weights", "vocab.txt": "a"}
+    for name, content in {**wanted, "pytorch_model.bin": "a pickle", "evil.py": "code"}.items():
+        (shelf / name).write_text(content)
+    with serve({"someone/tiny": shelf}) as (endpoint, asked):
+        environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+        environment |= {
+            "HF_ENDPOINT": endpoint,
+            "HF_HUB_OFFLINE": "0",
+            "HF_HOME": str(tmp_path / "hub"),
+            "HF_HUB_DISABLE_XET": "1",
+        }
+        for _ in range(2):
+            done = subprocess.run(
+                [sys.executable, "-c", FETCH, str(tmp_path)], env=environment, capture_output=True, text=True, timeout=120
+            )
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout) == wanted
+    fetched = [line for line in asked if line.startswith("GET") and "/resolve/" in line]
+    assert len(fetched) == len(wanted)
