@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from compactor.base.errors import MissingError, StageError
+from compactor.base.hashing import hash_file, hash_value
 
 # No pickles, no other frameworks, no ONNX: weights as safetensors, the rest as text.
 HUB_PATTERNS = ["*.safetensors", "*.json", "*.txt", "*.model"]
+CHECKPOINT_FILES = {".safetensors", ".json", ".txt", ".model", ".py"}
 HUB_IGNORED = ["onnx/*", "openvino/*", "*/*"]
 
 
@@ -40,6 +42,15 @@ def local_model(name: str, near: tuple[Path, ...]) -> Path | None:
                 "L101", f"{folder / name} is a file", "give the folder that holds config.json and model.safetensors"
             )
     return None
+
+
+def model_fingerprint(name: str, near: tuple[Path, ...]) -> dict[str, str]:
+    """Return what a named model is, for a cache key: the content hash of a local checkpoint, or the hub id."""
+    folder = local_model(name, near)
+    if folder is None:
+        return {"hub": name}
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in CHECKPOINT_FILES)
+    return {"model": hash_value({path.name: hash_file(path) for path in files})}
 
 
 def check_online(name: str, near: tuple[Path, ...], *, online: bool) -> None:

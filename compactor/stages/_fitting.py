@@ -1,4 +1,4 @@
-"""Training as the stages do it: encoded rows in, facts out, accuracy on the validation rows at every epoch."""
+"""Training as the stages do it: encoded rows in, facts out, the task's main figure on the validation rows at every epoch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
 
 def fit_model(
-    model: Any, work: Work, objective: Objective, settings: TrainSettings, tokenizer: Path, description: str
+    model: Any,
+    work: Work,
+    objective: Objective,
+    settings: TrainSettings,
+    tokenizer: Path,
+    description: str,
+    *,
+    checkpoints: Path | None = None,
+    rows: Any = None,
 ) -> dict[str, Any]:
     """Train a model on the rows of `training`, in place; return the facts of `compactor.distillation.trainer.fit`.
 
@@ -25,24 +33,26 @@ def fit_model(
         settings: how long and how fast.
         tokenizer: folder whose tokenizer files encode the rows.
         description: shown beside the bar; also the name of the checkpoints' folder.
+        checkpoints: a folder for them, instead of one below the work's.
+        rows: encoded rows to train on, instead of those of `training`.
     """
-    from compactor.distillation.evaluate import accuracy, predict
+    from compactor.distillation.evaluate import predict
     from compactor.distillation.trainer import fit
     from compactor.models.tokenizer import mask_id
 
     held_out = encoded(work, tokenizer, "validation")
 
     def validate(current: Any) -> float:
-        return accuracy(predict(current, held_out, threads=work.threads), held_out.labels)
+        return work.task.value(predict(current, held_out, threads=work.threads), held_out.labels)
 
     return fit(
         model,
-        encoded(work, tokenizer, "training"),
+        encoded(work, tokenizer, "training") if rows is None else rows,
         objective,
         settings,
         seed=work.seed,
         threads=work.threads,
-        checkpoints=work.checkpoints / description.replace(" ", "-"),
+        checkpoints=checkpoints or work.checkpoints / description.replace(" ", "-"),
         reporter=work.reporter,
         validate=validate,
         mask_id=mask_id(tokenizer),

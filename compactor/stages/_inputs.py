@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from compactor.data import Encoded, Rows
-    from compactor.distillation.losses import LossTerm
-    from compactor.distillation.objective import TeacherSignal
     from compactor.stages._contract import Work
 
 # `training` is `train` followed by the rows that a stage such as augment made: the same rows as `train` where there is none.
@@ -36,10 +34,15 @@ def encoded(work: Work, folder: Path, split: Split = "train") -> Encoded:
         folder: a torch or onnx artifact's folder, with tokenizer.json and tokenizer_config.json.
         split: `train`, `training`, `validation` or `test`.
     """
+    return encoded_rows(work, folder, rows_of(work, split))
+
+
+def encoded_rows(work: Work, folder: Path, rows: Rows) -> Encoded:
+    """Return any rows encoded by the tokenizer of a model folder, as `encoded` does."""
     from compactor.data import Encoded, encode
     from compactor.models.tokenizer import load_tokenizer, max_length, pad_id
 
-    rows, length = rows_of(work, split), max_length(folder)
+    length = max_length(folder)
 
     def build(target: Path) -> None:
         encode(rows, load_tokenizer(folder), length, target)
@@ -49,38 +52,39 @@ def encoded(work: Work, folder: Path, split: Split = "train") -> Encoded:
 
 
 def teacher_logits(work: Work, split: Split = "train") -> np.ndarray:
-    """Return the teacher's logits on a split, float32 (rows, labels), memory-mapped; row i belongs to the i-th row of the split.
+    """Return the chain's teacher's logits on a split, float32 (rows, labels), memory-mapped; row i belongs to the i-th row of the split.
 
-    Computed once for this teacher's bytes, these rows and this length, by the PyTorch teacher.
+    A teacher of several seeds answers with the mean of their probabilities, see `compactor.stages._teachers`.
+    """
+    from compactor.stages._teachers import chain_teacher, mean_logits
+
+    return mean_logits(work, chain_teacher(work), split)
+
+
+def model_logits(work: Work, folder: Path, content: str, split: Split = "train") -> np.ndarray:
+    """Return a model's logits on a split, float32 (rows, labels), memory-mapped; row i belongs to the i-th row of the split.
+
+    Computed once for this model's bytes, these rows and this length, by PyTorch.
+
+    Args:
+        work: gives the data, and the store for what is kept.
+        folder: a torch model folder, labels in the data's order.
+        content: hash of the folder's files.
+        split: which rows.
     """
     from compactor.distillation.teacher_outputs import teacher_logits as read
     from compactor.distillation.teacher_outputs import write_teacher_logits
     from compactor.models.tokenizer import max_length
 
-    teacher = teacher_folder(work)
-    assert work.teacher is not None
     rows = rows_of(work, split)
-    identity = {"teacher": work.teacher.content, "rows": rows.fingerprint, "max_length": max_length(teacher), "version": 1}
+    identity = {"teacher": content, "rows": rows.fingerprint, "max_length": max_length(folder), "version": 1}
 
     def build(target: Path) -> None:
         work.reporter.say(f"the teacher answers {len(rows)} {split} rows")
-        arrays = encoded(work, teacher, split)
-        write_teacher_logits(load_model(work, teacher), arrays, target, identity, threads=work.threads, reporter=work.reporter)
+        arrays = encoded(work, folder, split)
+        write_teacher_logits(load_model(work, folder), arrays, target, identity, threads=work.threads, reporter=work.reporter)
 
-    return read(work.derive("teacher-outputs", identity, build), identity, len(rows))
-
-
-def teacher_signal(work: Work, losses: tuple[LossTerm, ...]) -> TeacherSignal | None:
-    """Return what the losses need of the teacher: its kept answers, itself too if one looks inside it, None if none asks."""
-    from compactor.distillation.losses import needs
-    from compactor.distillation.objective import TeacherSignal
-
-    wanted = needs(losses)
-    inside = bool(wanted & {"hidden_states", "relations"})
-    if not inside and "logits" not in wanted:
-        return None
-    logits = teacher_logits(work, "training") if "logits" in wanted else None
-    return TeacherSignal(logits, load_model(work, teacher_folder(work)) if inside else None)
+    return read(work.derive("teacher-outputs", identity, build), identity, rows.answers)
 
 
 def load_model(work: Work, folder: Path) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 from compactor.base.errors import StageError
 from compactor.base.finding import Finding
 from compactor.models import parameter_count, save
+from compactor.models.families import is_layered
 from compactor.models.tokenizer import copy_tokenizer
 from compactor.models.widths import layer_widths
 from compactor.pruning.activations import run_model
@@ -22,7 +23,8 @@ from compactor.pruning.vocabulary import compare_encodings, prune_vocabulary
 from compactor.pruning.width import Part, Wanted
 from compactor.pruning.wordpiece import WordPieceFile
 from compactor.stages._fitting import fit_model, validation_value
-from compactor.stages._inputs import encoded, load_model, teacher_folder, teacher_signal, tokenizer_hash
+from compactor.stages._inputs import encoded, load_model, teacher_folder, tokenizer_hash
+from compactor.stages._teachers import teacher_signal
 
 if TYPE_CHECKING:
     from compactor.data import Encoded
@@ -127,7 +129,8 @@ class Course:
         """Write the model, read it back, and make sure that both answer the same to the bit."""
         work, folder = self.work, self.work.folder
         self._keep_tokenizer()
-        work.facts["layer_widths"] = layer_widths(self.model)
+        if is_layered(self.model):
+            work.facts["layer_widths"] = layer_widths(self.model)
         work.facts["parameters"] = parameter_count(self.model)
         work.facts["validation_steps"] = self.scores
         save(self.model, folder, folder, labels=work.data.labels)

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
 from compactor.base.artifact import Artifact
-from compactor.base.errors import Problem, StageError
+from compactor.base.errors import Problem
 from compactor.base.settings import setting
-from compactor.distillation.losses import LossList, LossTerm, needs, parse_losses
+from compactor.distillation.losses import LossList, LossTerm
+from compactor.distillation.regimes.problems import regime_problems, zero_problems
+from compactor.distillation.regimes.settings import (
+    FIRST,
+    BornAgain,
+    EmaTeacher,
+    Exits,
+    FurtherTask,
+    Mutual,
+    Phase,
+    TeacherEntry,
+)
 from compactor.distillation.trainer import TrainSettings
-from compactor.models.transformer import StudentSettings, build_student
+from compactor.models.students import Student, TransformerStudent
 from compactor.stages._contract import Stage, Work
+from compactor.stages._losses import default_losses, loss_problems
+from compactor.stages._student import student_fingerprint, student_problems
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from compactor.targets import Target
     from compactor.tasks import Task
-
-# Rows looked at for the main directions of the teacher's states.
-PROJECTION_ROWS = 1024
-PROJECTION_BATCH = 32
-
-
-def default_losses() -> tuple[LossTerm, ...]:
-    """Return what is used when a profile names no losses: mostly the teacher, a little of the labels."""
-    return parse_losses([{"hinton": {"temperature": 2.0, "weight": 0.9}}, {"cross_entropy": {"weight": 0.1}}])
 
 
 class Distill(Stage):
@@ -38,67 +41,106 @@ class Distill(Stage):
     gives: ClassVar[str] = "torch"
     uses_teacher: ClassVar[bool] = True
 
+    student: Student = Field(default_factory=TransformerStudent, description="its shape and first weights")
+    losses: LossList = Field(default_factory=default_losses, description="what is made small: a list of weighted losses")
+    train: TrainSettings = setting(TrainSettings(epochs=10.0, learning_rate=2e-4), "how long and how fast")
+    phases: tuple[Phase, ...] = setting((), "several trainings in order, instead of losses and train: [{losses, train}, ...]")
+    teacher: str = setting(
+        FIRST, "who teaches: first (of the chain), previous (what this stage starts from), a model folder, or a hub id"
+    )
+    teachers: tuple[TeacherEntry, ...] = setting((), "several teachers instead of one: [{model, weight}, ...]")
+    mutual: Mutual | None = setting(None, "students trained together that teach each other: {students: 2}")
+    born_again: BornAgain | None = setting(None, "generations of students, each taught by the one before: {generations: 2}")
+    ema_teacher: EmaTeacher | None = setting(None, "the running average of the student teaches along: {decay: 0.999}")
+    exits: Exits | None = setting(None, "early exits after inner layers, taught along: {layers: [1, 2]}")
+    tasks: tuple[FurtherTask, ...] = setting((), "further data sets that train the same encoder: [{name, data, weight}, ...]")
+
     @property
     def uses_extra(self) -> bool:
         """It trains on the rows that an augment stage made."""
         return True
 
-    student: StudentSettings = Field(default_factory=StudentSettings, description="its shape and first weights")
-    losses: LossList = Field(default_factory=default_losses, description="what is made small: a list of weighted losses")
-    train: TrainSettings = setting(TrainSettings(epochs=10.0, learning_rate=2e-4), "how long and how fast")
+    @property
+    def lessons(self) -> tuple[Phase, ...]:
+        """The trainings in order; a single one where no phases are named."""
+        return self.phases or (Phase(train=self.train),)
+
+    def terms(self, task: Task) -> tuple[LossTerm, ...]:
+        """Return the losses, the task's own where none are named."""
+        return self.losses if "losses" in self.model_fields_set else default_losses(task)
+
+    def taught_by(self) -> tuple[TeacherEntry, ...]:
+        """Return the teachers that are named."""
+        return self.teachers or (TeacherEntry(model=self.teacher),)
 
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings."""
-        del task, target
-        for path, problem in self.student.problems():
-            yield ("student", *path), problem
-        if all(_is_zero(term) for term in self.losses):
-            yield ("losses",), Problem("P163", "every loss has weight 0: there is nothing to learn", "give one a weight")
+        del target
+        for number, phase in enumerate(self.lessons):
+            before: tuple[str | int, ...] = ("phases", number) if self.phases else ()
+            losses = phase.losses or self.terms(task)
+            yield from _below(before, student_problems(self.student, losses, task), first=number == 0)
+            yield from loss_problems(task, losses, (*before, "losses"))
+            yield from zero_problems(losses, (*before, "losses"))
+        for number, peer in enumerate(self.mutual.peers if self.mutual is not None else ()):
+            yield from (((("mutual", "peers", number, *path)), problem) for path, problem in peer.problems(task))
+        yield from regime_problems(self, task)
+
+    def fingerprint(self, near: tuple[Path, ...]) -> dict[str, Any]:
+        """Return content hashes of what is named outside the profile: teachers, further data, a model that the student grows from."""
+        from compactor.data import fingerprint_data
+        from compactor.models.finding import model_fingerprint
+
+        parts: dict[str, Any] = dict(student_fingerprint(self.student, near))
+        named = [entry for entry in self.taught_by() if not entry.in_chain]
+        if named:
+            parts["teachers"] = [model_fingerprint(entry.model, near) for entry in named]
+        if self.tasks:
+            parts["tasks"] = [fingerprint_data(task.data, near=near) for task in self.tasks]
+        return parts
+
+    def key(self) -> dict[str, Any]:
+        """Return the settings for the cache key; a teacher's folder counts by its content, see `fingerprint`."""
+        named = not TeacherEntry(model=self.teacher).in_chain
+        return {name: value for name, value in super().key().items() if name != "teacher" or not named}
+
+    def on_labels(self, label_loss: str) -> Distill:
+        """Return the control: the same student, as many steps, the labels alone."""
+        train = self.lessons[-1].train
+        if len(self.phases) > 1:
+            train = train.model_copy(update={"epochs": sum(phase.train.epochs for phase in self.phases)})
+        given = self.model_fields_set & {"student", "train"} | ({"train"} if self.phases else set())
+        settings = {"student": self.student, "train": train}
+        return type(self).model_validate(
+            {**{name: settings[name] for name in sorted(given)}, "losses": [{label_loss: {"weight": 1.0}}]}
+        )
 
     def run(self, source: Artifact | None, work: Work) -> None:
         """Fill `work.folder` with the trained student."""
-        from compactor.distillation.objective import Objective
-        from compactor.models import parameter_count, save
-        from compactor.models.tokenizer import copy_tokenizer
-        from compactor.stages._fitting import fit_model, validation_value
-        from compactor.stages._inputs import load_model, teacher_signal
+        from compactor.models import parameter_count
+        from compactor.stages._distilling import Course
+        from compactor.stages._generations import teach_generations
+        from compactor.stages._student import prepare_student
+        from compactor.stages._teachers import asks_for, resolve_teachers
 
         assert source is not None
-        self._check_tokenizers(source, work)
-        copy_tokenizer(source.folder, work.folder)
-        given = load_model(work, source.folder)
-        student, work.facts["student"] = build_student(
-            given, self.student, task=work.task, batches=self._batches(work), seed=work.seed
-        )
-        objective = Objective(self.losses, teacher_signal(work, self.losses), student)
-        work.facts["losses"] = [term.model_dump() for term in self.losses]
-        work.facts["parameters"] = parameter_count(student)
-        work.facts["training"] = fit_model(student, work, objective, self.train, work.folder, "distilling")
-        work.facts["validation"] = validation_value(student, work, work.folder)
-        save(student, work.folder, work.folder, labels=work.data.labels)
-
-    def _check_tokenizers(self, source: Artifact, work: Work) -> None:
-        """Refuse losses that look inside a teacher which reads other pieces than the student."""
-        from compactor.stages._inputs import teacher_folder, tokenizer_hash
-
-        if not needs(self.losses) & {"hidden_states", "relations"}:
+        prepared = prepare_student(work, source.folder, self.student)
+        asked = any(any(asks_for(phase.losses or self.terms(work.task))) for phase in self.lessons)
+        teachers = resolve_teachers(work, source, self.taught_by()) if asked else ()
+        if self.born_again is not None:
+            teach_generations(self, work, prepared, teachers)
             return
-        if tokenizer_hash(source.folder) != tokenizer_hash(teacher_folder(work)):
-            sentence = "a loss looks inside the teacher, whose vocabulary is not the student's"
-            raise StageError("L141", sentence, "distill before the vocabulary is pruned, or use hinton and cross_entropy only")
-
-    def _batches(self, work: Work) -> Iterator[dict[str, np.ndarray]]:
-        """Yield encoded training rows, chosen by the seed; nothing is encoded unless somebody asks."""
-        import numpy as np
-
-        from compactor.stages._inputs import encoded
-
-        rows = encoded(work, work.folder, "train")
-        chosen = np.random.default_rng(work.seed).permutation(len(rows))[:PROJECTION_ROWS]
-        for start in range(0, len(chosen), PROJECTION_BATCH):
-            yield rows.batch(chosen[start : start + PROJECTION_BATCH])
+        learned = Course(self, work, prepared, teachers, work.checkpoints).run()
+        learned.save(work, work.folder)
+        work.facts.update(learned.facts, validation=learned.validation, parameters=parameter_count(learned.model))
 
 
-def _is_zero(term: LossTerm) -> bool:
-    weight: Any = term.weight
-    return float(weight if isinstance(weight, (int, float)) else max(weight.start, weight.end)) == 0.0
+def _below(
+    before: tuple[str | int, ...], found: Iterator[tuple[tuple[str | int, ...], Problem]], *, first: bool
+) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
+    """Yield problems of losses where they stand in a phase; those of the student once."""
+    for path, problem in found:
+        if path[:1] == ("losses",):
+            yield (*before, *path), problem
+        elif first:
+            yield path, problem

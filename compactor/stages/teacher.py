@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from compactor.base.artifact import Artifact
 from compactor.base.errors import Problem
 from compactor.base.finding import Finding
-from compactor.base.hashing import hash_file, hash_value
 from compactor.base.settings import Settings, setting
 from compactor.distillation.trainer import TrainSettings
 from compactor.stages._contract import Stage, Work
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
     from compactor.targets import Target
     from compactor.tasks import Task
-
-CHECKPOINT_FILES = {".safetensors", ".json", ".txt", ".model", ".py"}
 
 
 class TeacherConfig(Settings):
@@ -57,11 +54,14 @@ class Teacher(Stage):
     max_length: int = setting(128, "most pieces of a text, special ones included; longer texts are cut", ge=4)
     label_smoothing: float = setting(0.0, "share of the probability spread over all classes while training", ge=0, lt=1)
     linear_teacher: LinearTeacher | None = setting(None, "while training, learn from an n-gram linear model too: {weight: 0.5}")
+    ensemble: int | None = setting(
+        None, "train so many, from different seeds: the first is the chain's model, students learn from the mean of all", ge=2
+    )
     trust_remote_code: bool = setting(False, "run Python code that comes with the checkpoint")
 
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings."""
-        del task, target
+        del target
         if (self.model is None) == (self.config is None):
             what = "neither model nor config is given" if self.model is None else "both model and config are given"
             yield (
@@ -73,6 +73,10 @@ class Teacher(Stage):
                 ("linear_teacher",),
                 Problem("P153", "a linear teacher is named, and nothing is trained", "add train, or leave it out"),
             )
+        if self.ensemble is not None and self.train is None:
+            sentence = "several seeds are asked for, and nothing is trained"
+            yield ("ensemble",), Problem("P155", sentence, "add train, or name finished models in distill.teachers")
+        yield from self._task_problems(task)
         if self.config is None:
             return
         if self.config.hidden % self.config.heads:
@@ -84,15 +88,21 @@ class Teacher(Stage):
                 Problem("P152", "a model made from nothing must be trained", "add train: {epochs: 10, learning_rate: 1.0e-3}"),
             )
 
+    def _task_problems(self, task: Task) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
+        """Yield settings that this task's labels leave without meaning."""
+        if self.linear_teacher is not None and task.label_kind != "class":
+            sentence = f"the linear teacher answers with one class for each text, which {task.name} does not ask for"
+            yield ("linear_teacher",), Problem("P154", sentence, "leave it out")
+        if self.label_smoothing and task.label_loss != "cross_entropy":
+            yield ("label_smoothing",), Problem("P154", f"{task.name} has no classes to smooth over", "leave it out")
+        if self.train is not None and task.label_loss is None:
+            yield ("train",), Problem("P154", f"{task.name} has no labels to train a teacher on", "take the model as it is")
+
     def fingerprint(self, near: tuple[Path, ...]) -> dict[str, Any]:
         """Return the content hash of a local checkpoint, or the hub id."""
-        from compactor.models.finding import local_model
+        from compactor.models.finding import model_fingerprint
 
-        folder = local_model(self.model, near) if self.model else None
-        if folder is None:
-            return {"hub": self.model} if self.model else {}
-        files = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in CHECKPOINT_FILES)
-        return {"model": hash_value({path.name: hash_file(path) for path in files})}
+        return model_fingerprint(self.model, near) if self.model else {}
 
     def key(self) -> dict[str, Any]:
         """Return the settings for the cache key; a checkpoint counts by its content, see `fingerprint`, not by its path."""
@@ -101,6 +111,16 @@ class Teacher(Stage):
     def run(self, source: Artifact | None, work: Work) -> None:
         """Fill `work.folder` with the teacher."""
         del source
+        if self.ensemble is None:
+            self._make(work)
+            return
+        from compactor.stages._members import make_members, members_facts
+
+        make_members(work, self.ensemble, self._make)
+        self._make(work)
+        work.facts["ensemble"] = members_facts(work, self.ensemble)
+
+    def _make(self, work: Work) -> None:
         import torch
 
         from compactor.models import parameter_count, save
@@ -199,7 +219,10 @@ class Teacher(Stage):
         from compactor.distillation.objective import Objective, TeacherSignal
         from compactor.stages._fitting import fit_model
 
-        losses: list[dict[str, Any]] = [{"cross_entropy": {"label_smoothing": self.label_smoothing}}]
+        label_loss = work.task.label_loss
+        assert label_loss is not None
+        options = {"label_smoothing": self.label_smoothing} if label_loss == "cross_entropy" else {}
+        losses: list[dict[str, Any]] = [{label_loss: options}]
         signal = None
         if self.linear_teacher is not None:
             losses.append({"hinton": {"temperature": self.linear_teacher.temperature, "weight": self.linear_teacher.weight}})

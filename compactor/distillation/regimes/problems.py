@@ -1,0 +1,156 @@
+"""Combinations of regimes that make no sense, told before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from compactor.base.errors import Problem
+from compactor.distillation.losses import LossTerm, needs
+from compactor.distillation.regimes.settings import BornAgain, Exits, FurtherTask, Mutual, Phase
+from compactor.distillation.schedules import Schedule
+
+if TYPE_CHECKING:
+    from compactor.tasks import Task
+
+Found = Iterator[tuple[tuple[str | int, ...], Problem]]
+
+
+class Regime(Protocol):
+    """The settings of a distillation, as far as these checks look at them."""
+
+    student: Any
+    phases: tuple[Phase, ...]
+    teacher: str
+    teachers: Any
+    mutual: Mutual | None
+    born_again: BornAgain | None
+    exits: Exits | None
+    tasks: tuple[FurtherTask, ...]
+    model_fields_set: Any
+
+    @property
+    def lessons(self) -> tuple[Phase, ...]:
+        """The trainings in order."""
+        ...
+
+    def terms(self, task: Task) -> tuple[LossTerm, ...]:
+        """Return the losses of a phase that names none."""
+        ...
+
+
+def regime_problems(regime: Any, task: Task) -> Found:
+    """Yield what is wrong with a distillation's settings, with the path inside them."""
+    yield from _phases(regime)
+    yield from _teachers(regime, task)
+    yield from _mutual(regime)
+    yield from _exits(regime)
+    yield from _tasks(regime, task)
+
+
+def zero_problems(losses: Sequence[LossTerm], path: tuple[str | int, ...]) -> Found:
+    """Yield a list of losses in which every weight is 0."""
+    if all(_is_zero(term) for term in losses):
+        yield path, Problem("P163", "every loss has weight 0: there is nothing to learn", "give one a weight")
+
+
+def _phases(regime: Regime) -> Found:
+    layered = getattr(type(regime.student), "layered", True)
+    for name in ("losses", "train"):
+        if regime.phases and name in regime.model_fields_set and name == "train":
+            sentence = "both phases and train are given, and each phase has a train of its own"
+            yield (name,), Problem("P190", sentence, "put train into the phases, or leave phases out")
+        elif regime.phases and name in regime.model_fields_set and all(phase.losses for phase in regime.phases):
+            sentence = "losses is given, and every phase names losses of its own"
+            yield (name,), Problem("P190", sentence, "leave losses out")
+    for number, phase in enumerate(regime.phases):
+        path = ("phases", number)
+        if (phase.layer_by_layer or phase.freeze is not None) and not layered:
+            name = "layer_by_layer" if phase.layer_by_layer else "freeze"
+            yield (*path, name), Problem("P191", "this family of students has no layers", "use family: transformer")
+        if phase.layer_by_layer:
+            yield from _layer_by_layer(phase, path)
+
+
+def _layer_by_layer(phase: Phase, path: tuple[str | int, ...]) -> Found:
+    if phase.freeze is not None:
+        yield (*path, "freeze"), Problem("P191", "layer_by_layer freezes all but one layer itself", "leave freeze out")
+    if phase.losses is None:
+        yield path, Problem("P191", "layer_by_layer needs losses that compare layers", "add losses: [hidden_states]")
+    for place, term in enumerate(phase.losses or ()):
+        if not {"layers", "student_layer"} & set(type(term.loss).model_fields):
+            sentence = f"{term.name} does not compare layers, so it cannot train them one by one"
+            yield (*path, "losses", place), Problem("P191", sentence, "put it into a phase of its own")
+
+
+def _teachers(regime: Regime, task: Task) -> Found:
+    if regime.teachers and "teacher" in regime.model_fields_set:
+        yield ("teacher",), Problem("P194", "both teacher and teachers are given", "name all of them in teachers")
+    asked = [needs(phase.losses or regime.terms(task)) - {"labels"} for phase in regime.lessons]
+    if any(asked):
+        return
+    for name in ("teacher", "teachers"):
+        if name in regime.model_fields_set:
+            yield (name,), Problem("P194", f"{name} is given, and no loss learns from a teacher", "add hinton, or leave it out")
+    if regime.born_again is not None:
+        sentence = "no loss learns from a teacher, so that every generation would be the same"
+        yield ("born_again",), Problem("P194", sentence, "add hinton")
+
+
+def _mutual(regime: Regime) -> Found:
+    mutual = regime.mutual
+    if mutual is None:
+        return
+    if mutual.peers and "students" in mutual.model_fields_set:
+        yield ("mutual", "students"), Problem("P192", "both students and peers are given", "leave one of them out")
+    if any(phase.layer_by_layer for phase in regime.phases):
+        sentence = "students that are trained layer by layer have no answers to teach each other with"
+        yield ("mutual",), Problem("P192", sentence, "leave mutual or layer_by_layer out")
+    for number, peer in enumerate(mutual.peers):
+        own = regime.student
+        if peer.vocabulary not in (None, own.vocabulary) or peer.named_model not in (None, own.named_model):
+            sentence = "a peer reads the same pieces as the first student"
+            yield ("mutual", "peers", number), Problem("P192", sentence, "set vocabulary and model in student alone")
+
+
+def _exits(regime: Regime) -> Found:
+    exits = regime.exits
+    if exits is None:
+        return
+    if not getattr(type(regime.student), "layered", True):
+        yield ("exits",), Problem("P193", "this family of students has no layers to leave early", "use family: transformer")
+        return
+    if regime.mutual is not None and regime.mutual.keep == "best":
+        sentence = "the exits belong to the first student, and mutual may keep another"
+        yield ("exits",), Problem("P193", sentence, "set mutual.keep: first")
+    layers = getattr(regime.student, "layers", None)
+    total = len(layers) if isinstance(layers, tuple) else layers
+    if exits.layers == "all":
+        if total == 1:
+            yield ("exits",), Problem("P193", "a student of one layer has no inner layer", "leave exits out")
+        return
+    if not exits.layers or len(set(exits.layers)) < len(exits.layers):
+        yield ("exits", "layers"), Problem("P193", "exits.layers names none, or one twice", "layers count from 1")
+    for number, layer in enumerate(exits.layers):
+        if layer < 1 or (total is not None and layer >= total):
+            known = f", and the student has {total}" if total is not None else ""
+            hint = "layers count from 1, and the last is no exit"
+            yield ("exits", "layers", number), Problem("P193", f"there is an exit after layer {layer}{known}", hint)
+
+
+def _tasks(regime: Regime, task: Task) -> Found:
+    names = [further.name for further in regime.tasks]
+    for number, further in enumerate(regime.tasks):
+        if further.name in names[:number]:
+            yield ("tasks", number, "name"), Problem("P195", f"two tasks are called {further.name}", "rename one")
+    if regime.tasks and (getattr(task, "label_kind", "class") != "class" or getattr(task, "input_kind", "text") != "text"):
+        sentence = f"further tasks train classifiers of texts, and {task.name} is something else"
+        yield ("tasks",), Problem("P195", sentence, "leave tasks out")
+    if regime.tasks and regime.phases and all(phase.layer_by_layer for phase in regime.phases):
+        sentence = "every phase goes layer by layer, in which further tasks have no part"
+        yield ("tasks",), Problem("P195", sentence, "add a phase for the answers")
+
+
+def _is_zero(term: LossTerm) -> bool:
+    weight = term.weight
+    return (max(weight.start, weight.end) if isinstance(weight, Schedule) else float(weight)) == 0.0
