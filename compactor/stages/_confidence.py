@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from compactor.stages._contract import Work
 
 ROWS = 2000
-UNSURE, MANY = 0.5, 0.5
+# A share of unsure answers that is so much above that of the training rows is worth a word.
+UNSURE, MUCH_MORE = 0.5, 0.25
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -37,15 +38,16 @@ def teacher_confidence(work: Work, rows: int) -> dict[str, Any] | None:
     new = read_dataset(work.folder, work.data.train.labels)
     asked = _highest(work, new, rows)
     known = _highest(work, work.data.train, len(work.data.train))
-    share = float((asked < UNSURE).mean())
-    if share > MANY:
-        sentence = f"the teacher is less than half sure of {share:.0%} of {len(asked):,} new rows looked at"
+    share, usual = float((asked < UNSURE).mean()), float((known < UNSURE).mean())
+    if share > usual + MUCH_MORE:
+        compared = f"{share:.0%} of {len(asked):,} new rows looked at, and of {usual:.0%} of training rows"
+        sentence = f"the teacher is less than half sure of {compared}"
         hint = "smaller shares, or fewer operations at once, stay nearer to texts that it knows"
         work.reporter.finding(Finding("A203", "note", sentence, hint))
     return {
         "rows": len(asked),
         "below_half": round(share, 4),
-        "training_below_half": round(float((known < UNSURE).mean()), 4),
+        "training_below_half": round(usual, 4),
         "quantiles": {str(q): round(float(np.quantile(asked, q)), 4) for q in QUANTILES},
     }
 

@@ -161,5 +161,21 @@ def test_the_teacher_is_asked_how_sure_it_is(tmp_path, small):
     shares = list(asked["quantiles"].values())
     assert shares == sorted(shares)
     assert 1 / 3 <= shares[0] <= shares[-1] <= 1
-    # One epoch of a tiny model leaves it unsure of everything, which is told.
-    assert sorted(finding.code for finding in work.reporter.findings) == ["A200", "A203"]
+    # One epoch of a tiny model leaves it unsure of everything: the new rows are no worse.
+    assert [finding.code for finding in work.reporter.findings] == ["A200"]
+
+
+@pytest.mark.parametrize(("unsure", "told"), [(0.9, True), (0.4, False)])
+def test_rows_that_the_teacher_does_not_know_are_told(tmp_path, small, monkeypatch, unsure, told):
+    shares = iter([unsure, 0.2])
+
+    def answered(work, rows, count):
+        bad = int(10 * next(shares))
+        return np.array([0.4] * bad + [0.9] * (10 - bad))
+
+    monkeypatch.setattr("compactor.stages._confidence._highest", answered)
+    work = make_work(tmp_path, "rows", small, teacher=SimpleNamespace(kind="torch", folder=tmp_path))
+    Augment(copies=2).run(None, work)
+    assert ("A203" in {finding.code for finding in work.reporter.findings}) is told
+    assert work.facts["teacher"]["below_half"] == unsure
+    assert work.facts["teacher"]["training_below_half"] == 0.2
