@@ -39,25 +39,32 @@ class ConvConfig(PieceConfig):
 
 
 class Filters(nn.Module):
-    """One linear map from windows of pieces to all filters; narrower ones keep zeros at the window's beginning."""
+    """One linear map from windows of pieces to all filters; narrower ones keep zeros at the window's beginning.
+
+    Attributes:
+        weight: float32 (filters, window * hidden); a filter's first values are uniform, spread by the numbers that it sees.
+    """
 
     def __init__(self, widths: Sequence[int], filters: int, hidden: int) -> None:
         super().__init__()
-        self.widths, self.filters, self.window = tuple(widths), filters, max(widths)
-        self.map = nn.Linear(self.window * hidden, filters * len(self.widths), bias=False)
+        self.window = max(widths)
+        self.first = tuple((self.window - width) * hidden for width in widths for _ in range(filters))
+        self.weight = nn.Parameter(torch.empty(len(self.first), self.window * hidden).uniform_(-1.0, 1.0))
+        with torch.no_grad():
+            seen = self.seen()
+            self.weight.mul_(seen / seen.sum(dim=1, keepdim=True).sqrt())
 
     def forward(self, windows: Tensor) -> Tensor:
         """Map float32 (rows, places, window * hidden) to (rows, places, filters)."""
         # The zeros are in the weights; while training, the mask keeps gradients from them.
-        weight = self.map.weight * self.seen() if self.training else self.map.weight
+        weight = self.weight * self.seen() if self.training else self.weight
         return nn.functional.linear(windows, weight)
 
     def seen(self) -> Tensor:
         """Return 1 where a filter sees a number of the window, else 0: (filters, window * hidden)."""
-        weight = self.map.weight
-        first = torch.tensor([self.window - width for width in self.widths], device=weight.device)
-        first = first.repeat_interleave(self.filters) * (weight.shape[1] // self.window)
-        return (torch.arange(weight.shape[1], device=weight.device)[None, :] >= first[:, None]).to(weight.dtype)
+        first = torch.tensor(self.first, device=self.weight.device)
+        places = torch.arange(self.weight.shape[1], device=self.weight.device)
+        return (places[None, :] >= first[:, None]).to(self.weight.dtype)
 
 
 class ConvForSequenceClassification(PieceModel):
@@ -84,10 +91,4 @@ class ConvForSequenceClassification(PieceModel):
 
     def encoder_parameters(self) -> tuple[Tensor, ...]:
         """Return the filters."""
-        return (self.convolution.map.weight,)
-
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        super()._init_weights(module)
-        if isinstance(module, Filters):
-            module.map.weight.mul_(module.seen())
+        return (self.convolution.weight,)

@@ -60,6 +60,7 @@ def build_piece_student(
         facts["variance_kept"] = round(share, 4)
         with torch.no_grad():
             piece_table(model).weight.copy_(table)
+            piece_table(model).weight[model.padding] = 0.0
     if isinstance(settings, StaticStudent):
         _weigh(model, piece_shares(batches, pieces), settings.frequency)
     return model.eval(), facts
