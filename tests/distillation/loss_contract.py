@@ -74,15 +74,17 @@ def mean(loss: Any, given: Any) -> Any:
 
 
 def leaves(outputs: Any) -> list[Any]:
-    """Return all tensors of a model's outputs."""
-    return [outputs.logits, *outputs.hidden_states, *(tensor for three in outputs.relations.values() for tensor in three)]
+    """Return all tensors of a model's outputs, in the order in which `changed` goes through them."""
+    relations = [tensor for three in outputs.relations.values() for tensor in three]
+    return [outputs.logits, *relations, *outputs.hidden_states]
 
 
 def changed(outputs: Any, logits: Callable[[Any], Any], inside: Callable[[Any], Any]) -> Any:
     """Return outputs with functions applied to the logits and to what lies before them."""
+    first = logits(outputs.logits)
     relations = {layer: tuple(inside(tensor) for tensor in three) for layer, three in outputs.relations.items()}
     states = tuple(inside(tensor) for tensor in outputs.hidden_states)
-    return replace(outputs, logits=logits(outputs.logits), hidden_states=states, relations=relations)
+    return replace(outputs, logits=first, hidden_states=states, relations=relations)
 
 
 def rows_of(given: Any, rows: Any) -> Any:

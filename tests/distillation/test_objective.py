@@ -200,3 +200,46 @@ def test_kept_highest_logits_teach_as_all_do_and_only_what_they_suffice_for(rows
     ):
         with pytest.raises(StageError, match=r"L142|kept"):
             Objective(parse_losses([wrong]), TeacherSignal(kept), student)
+
+
+def test_layers_are_counted_alike_for_states_and_attention(rows: Any) -> None:
+    """A student made of the teacher's first two layers agrees with them in every loss on layers, and with no others."""
+    import torch
+
+    from compactor.distillation.objective import Objective, TeacherSignal
+
+    teacher = tiny.model(2, layers=4)
+    for layer in teacher.bert.encoder.layer:  # gains of 1 would make all pieces' states equally long
+        torch.nn.init.uniform_(layer.output.LayerNorm.weight, 0.1, 2.0)
+    student = tiny.model(3, layers=2)
+    student.bert.embeddings.load_state_dict(teacher.bert.embeddings.state_dict())
+    for own, taught in zip(student.bert.encoder.layer, teacher.bert.encoder.layer, strict=False):
+        own.load_state_dict(taught.state_dict())
+    names = ("hidden_states", "patient_kd", "attention_transfer", "tinybert", "mobilebert")
+    for layers, agree in (([[1, 1], [2, 2]], True), ([[1, 2], [2, 4]], False), ("uniform", False), ("top", False)):
+        losses = parse_losses([{name: {"layers": layers}} for name in names])
+        _, parts = value(Objective(losses, TeacherSignal(None, teacher), student), student, rows, np.arange(12))
+        assert all((float(part) < 1e-6) == agree for part in parts), (layers, parts)
+    relations = [{name: {"teacher_layer": 1}} for name in ("minilm", "minilm_relations")]
+    relations[1]["minilm_relations"]["heads"] = 2
+    objective = Objective(parse_losses([*relations, "minilm"]), TeacherSignal(None, teacher), student)
+    _, parts = value(objective, student, rows, np.arange(12))
+    assert [float(part) < 1e-6 for part in parts] == [True, True, False]
+
+
+def test_attention_is_seen_through_a_fused_kernel_too(rows: Any) -> None:
+    """Asked for its attention, a model with torch's fused kernel gives none; queries and keys are there all the same."""
+    from transformers import AutoModelForSequenceClassification
+
+    from compactor.distillation.objective import Objective, TeacherSignal
+
+    teacher, student = tiny.model(2), tiny.model(1)
+    fused = AutoModelForSequenceClassification.from_config(teacher.config, attn_implementation="sdpa").eval()
+    fused.load_state_dict(teacher.state_dict())
+    losses = parse_losses(["tinybert", "minilm", "mobilebert"])
+    values = [
+        value(Objective(losses, TeacherSignal(None, model), student), student, rows, np.arange(12))[0].item()
+        for model in (teacher, fused)
+    ]
+    assert values[0] == pytest.approx(values[1], rel=1e-5)
+    assert values[0] > 0.1

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 
 from compactor.base.settings import setting
 from compactor.distillation.losses._contract import Batch, Loss, Need, Shape
@@ -54,6 +54,12 @@ class AnswerLoss(Loss):
         "what makes a row count: the teacher's highest probability, its probability of the label, or how far the student is behind it",
     )
     weight_share: Share = setting(1.0, "how far `weight_by` decides, 0 (not at all) to 1; or {from, to}")
+
+    @model_validator(mode="after")
+    def _a_share_of_something(self) -> Self:
+        if self.weight_by is None and "weight_share" in self.model_fields_set:
+            raise ValueError("weight_share does nothing without weight_by")
+        return self
 
     def unfit(self, student: Shape, teacher: Shape) -> Iterator[str]:
         """Yield that the answers cannot be compared one by one."""
@@ -141,7 +147,7 @@ def _importance(kind: str, batch: Batch) -> Tensor:
     """Return how much each row counts, between 0 and 1, (rows,), without gradient; probabilities are at temperature 1.
 
     `student-difficulty` is 1 - exp(-ratio) with the ratio of the student's cross-entropy to the teacher's: Zhou et al. 2021, Rethinking
-    Soft Labels (arXiv:2102.00650), equation 11. A row without a label takes the teacher's answer for one.
+    Soft Labels (arXiv:2102.00650). A row without a label takes the teacher's answer for one.
     """
     assert batch.teacher is not None
     taught, own = batch.teacher.logits.detach().log_softmax(dim=-1), batch.student.logits.detach().log_softmax(dim=-1)

@@ -21,7 +21,7 @@ def scores(first: Tensor, second: Tensor, heads: int) -> Tensor:
     rows, length, width = first.shape
 
     def split(vectors: Tensor) -> Tensor:
-        return vectors.float().view(rows, length, heads, width // heads).transpose(1, 2)
+        return vectors.view(rows, length, heads, width // heads).transpose(1, 2)
 
     return split(first) @ split(second).transpose(-1, -2) / math.sqrt(width // heads)
 

@@ -3,6 +3,8 @@
 What: each piece's energy is the sum of its squared states; the energies of a text's real pieces, as one vector of length 1, are compared:
     `paper` by the length of the difference, `code` by its mean square over the pieces (the authors' published code; about a thousand
     times smaller, which is why their weight is 1000). Widths need not be equal, and nothing is learned along.
+    After a layer norm, as at the end of each of BERT's layers, all pieces' states are about equally long, the more so the more alike the
+    norm's gains are: expect little from it there. It was made for convolutions.
 Source: Zagoruyko and Komodakis 2017 (arXiv:1612.03928), equation 2, activation-based with p = 2; there over the places of an image.
 Takes: hidden states (rows, length, width) of both models; mask (rows, length). The teacher runs along. Counts texts.
 Neighbours: `tinybert`, `minilm` and `mobilebert` transfer self-attention, which this has nothing to do with but the name.

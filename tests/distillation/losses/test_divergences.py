@@ -192,7 +192,8 @@ def test_a_temperature_schedule_follows_progress() -> None:
         ("jensen_shannon", {"beta": 1}),
         ("skew_kl", {"skew": 0}),
         ("skew_reverse_kl", {"skew": 1}),
-        ("hinton", {"weight_share": 1.5}),
+        ("hinton", {"weight_by": "teacher-right", "weight_share": 1.5}),
+        ("hinton", {"weight_share": 0.5}),
         ("hinton", {"weight_by": "length"}),
     ],
 )
