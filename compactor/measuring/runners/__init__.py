@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from compactor.measuring.runners._contract import Runner
 from compactor.measuring.runners.local import LocalRunner
+from compactor.measuring.runners.opening import open_runner
 
-__all__ = ["LocalRunner", "Runner"]
+__all__ = ["LocalRunner", "Runner", "open_runner"]

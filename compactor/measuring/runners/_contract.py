@@ -81,3 +81,11 @@ class Runner:
         self._held -= 1
         if self._held == 0:
             self.close()
+
+
+def with_weights(path: Path) -> list[Path]:
+    """Return a file and, for a model, its external weights, which lie beside it under a name that begins with the model's."""
+    if path.suffix != ".onnx":
+        return [path]
+    beside = (each for each in path.parent.iterdir() if each.name.startswith((f"{path.name}_", f"{path.name}.")))
+    return [path, *sorted(beside)]

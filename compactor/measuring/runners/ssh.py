@@ -13,7 +13,7 @@ from compactor.base import environment
 from compactor.base.errors import CompactorError, MissingError, StageError
 from compactor.base.hashing import hash_value
 from compactor.measuring.evidence import Evidence, ThisMachine, local_evidence
-from compactor.measuring.runners._contract import Runner
+from compactor.measuring.runners._contract import Runner, with_weights
 from compactor.measuring.runners._lock import only_one
 from compactor.measuring.runners._ssh_connection import Connection
 from compactor.measuring.runners._ssh_errors import CONNECTION_FAILED, DISK_FULL, disk_full, last_line
@@ -100,7 +100,7 @@ class SshRunner(Runner):
         known = (path, path.stat().st_mtime_ns)
         if known not in self._placed:
             folder = f"{self._connection.folder}/{len(self._placed)}"
-            for each in [path, *_beside(path)]:
+            for each in with_weights(path):
                 self._copy(each, f"{folder}/{each.name}")
             self._placed[known] = f"{folder}/{path.name}"
         return self._placed[known]
@@ -192,10 +192,3 @@ class SshRunner(Runner):
         raise StageError(
             "M213", f"{path.name} cannot be copied to {self.place_name}: {last_line(told)}", "set ssh.folder in the target"
         )
-
-
-def _beside(path: Path) -> list[Path]:
-    """Return the files of external weights, which lie beside a model under a name that begins with the model's."""
-    if path.suffix != ".onnx":
-        return []
-    return sorted(each for each in path.parent.iterdir() if each.name.startswith((f"{path.name}_", f"{path.name}.")))
