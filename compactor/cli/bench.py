@@ -7,37 +7,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from compactor.measuring.evidence import ThisMachine
     from compactor.measuring.latency import Measured, Subject
     from compactor.targets import Target
 
 SCHEMA = "compactor.bench/1"
+SCENARIOS = ("single-stream", "multi-stream", "offline", "changing-lengths")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `compactor bench`."""
-    parser.add_argument(
-        "models", nargs="+", type=Path, metavar="MODEL", help="an ONNX file, a folder with model.onnx, or a bundle"
-    )
-    parser.add_argument(
-        "--target", default="host", help="a shipped target or a YAML file: threads, batches, lengths (default: host)"
-    )
-    parser.add_argument(
-        "--texts", type=Path, metavar="FILE", help="texts of real length, one a line; needs the model's tokenizer.json"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("models", nargs="+", type=Path, metavar="MODEL", help="an ONNX file, a folder with model.onnx, or a bundle")
+    add("--target", default="host", help="a shipped target or a YAML file: threads, batches, lengths (default: host)")
+    add("--texts", type=Path, metavar="FILE", help="texts of real length, one a line; needs the model's tokenizer.json")
+    add(
         "--shape",
         action="append",
         default=[],
         metavar="NAME=1,3,224,224",
-        help="shape of an input whose size cannot be guessed",
+        help="shape of an input, or size of a free dimension, that cannot be guessed",
     )
-    parser.add_argument("--quick", action="store_true", help="fewer cells and fewer runs")
-    parser.add_argument("--seconds", type=float, metavar="S", help="time to spend on timed runs (default: 50, quick 10)")
-    parser.add_argument("--raw", type=Path, metavar="DIR", help="keep the raw values here")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add("--scenario", choices=SCENARIOS, help="only the cells of one of MLPerf's scenarios, or of texts of changing lengths")
+    add("--workers", type=_count, default=0, metavar="N", help="throughput of 1, 2, ... N processes side by side, and energy")
+    add("--sweep", action="store_true", help="try session options on the last model: threads, graph level, spinning, arena")
+    add("--write", action="store_true", help="with --sweep: write the best options into the bundle's manifest")
+    add("--quick", action="store_true", help="fewer cells and fewer runs")
+    add("--seconds", type=float, metavar="S", help="time to spend on timed runs (default: 50, quick 10)")
+    add("--raw", type=Path, metavar="DIR", help="keep the raw values here")
+    add("--json", action="store_true", help="print the result as JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -45,32 +43,58 @@ def run(arguments: argparse.Namespace) -> int:
     import json
     import tempfile
 
+    from compactor.cli._bench_models import make_subjects, parse_shape, read_texts, token_ids
     from compactor.cli._bench_table import print_table
     from compactor.cli.say import TerminalReporter
     from compactor.measuring.latency import measure
 
     target = _target(arguments.target)
-    shapes = dict(_shape(given) for given in arguments.shape)
-    subjects = [_subject(path, name, shapes) for path, name in zip(arguments.models, _names(arguments.models), strict=True)]
-    samples = {subject.id: _samples(subject, arguments.texts) for subject in subjects} if arguments.texts else None
+    _check(arguments)
+    subjects = make_subjects(arguments.models, dict(parse_shape(given) for given in arguments.shape))
+    texts = read_texts(arguments.texts) if arguments.texts else None
+    samples = {subject.id: token_ids(subject, texts) for subject in subjects} if texts else None
     with tempfile.TemporaryDirectory(prefix="compactor-bench-") as scratch:
+        raw = arguments.raw or Path(scratch)
         measured = measure(
             subjects,
             target,
-            folder_for_raw=arguments.raw or Path(scratch),
+            folder_for_raw=raw,
             reporter=TerminalReporter(),
             samples=samples,
+            texts=texts,
             quick=arguments.quick,
             seconds=arguments.seconds,
+            workers=arguments.workers,
+            scenario=arguments.scenario,
         )
-        result = _result(
-            subjects, arguments.models, measured, target, arguments.raw or Path(scratch), kept=arguments.raw is not None
-        )
+        result = _result(subjects, arguments.models, measured, target, raw, kept=arguments.raw is not None)
+    if arguments.sweep:
+        result["sweep"] = _sweep(subjects[-1], target, samples, write=arguments.write)
     if arguments.json:
         print(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
     else:
         print_table(result)
     return 0
+
+
+def _count(given: str) -> int:
+    count = int(given)
+    if count < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return count
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be done before anything is timed."""
+    from compactor.base.errors import Problem, ProfileError
+    from compactor.cli._bench_models import beside
+    from compactor.measuring.size import model_file
+
+    if arguments.write and not arguments.sweep:
+        raise ProfileError([Problem("M132", "--write has nothing to write", "give --sweep too")])
+    last = arguments.models[-1]
+    if arguments.write and (not last.is_dir() or beside(model_file(last), "manifest.json") is None):
+        raise ProfileError([Problem("M133", f"{last} is no bundle, its options cannot be written", "leave --write out")])
 
 
 def _target(name: str) -> Target | ThisMachine:
@@ -84,72 +108,27 @@ def _target(name: str) -> Target | ThisMachine:
     return load_target(name)
 
 
-def _names(paths: list[Path]) -> list[str]:
-    """Return short names that tell the models apart."""
-    absolute = [path.absolute() for path in paths]
-    for depth in range(1, 1 + max(len(path.parts) for path in absolute)):
-        names = ["/".join(path.parts[-depth:]) for path in absolute]
-        if len(set(names)) == len(names):
-            return names
-    return [f"{number} {path.name}" for number, path in enumerate(absolute, start=1)]
+def _sweep(subject: Subject, target: Target | ThisMachine, samples: dict[str, Any] | None, *, write: bool) -> dict[str, Any]:
+    """Try the session options of one model; put the best into its manifest if that is wanted."""
+    from compactor.base.atomic import read_json, write_json
+    from compactor.cli._bench_models import beside
+    from compactor.cli.say import TerminalReporter
+    from compactor.measuring.sweep import sweep
 
-
-def _subject(path: Path, name: str, shapes: dict[str, list[int]]) -> Subject:
-    from compactor.base.atomic import read_json
-    from compactor.measuring.latency import Subject
-    from compactor.measuring.size import model_file
-
-    model = model_file(path)
-    described: dict[str, Any] = {}
-    for file in ("config.json", "manifest.json", "interface.json"):
-        found = _beside(model, file)
-        if found is not None:
-            described |= read_json(found)
-    tokens = described.get("vocab_size")
-    return Subject(name, model, described, shapes, tokens if isinstance(tokens, int) else 2)
-
-
-def _beside(model: Path, name: str) -> Path | None:
-    """Find a file that belongs to a model: in its folder, or above the `onnx` folder of a bundle."""
-    folders = [model.parent, model.parent.parent] if model.parent.name == "onnx" else [model.parent]
-    return next((folder / name for folder in folders if (folder / name).is_file()), None)
-
-
-def _samples(subject: Subject, texts: Path) -> list[np.ndarray]:
-    """Turn the texts of a file into token ids with the model's own tokenizer; 64 of them, with the lengths of all."""
-    import numpy as np
-    from tokenizers import Tokenizer
-
-    from compactor.base.errors import MissingError
-    from compactor.measuring.feeds import choose_rows
-
-    file = _beside(subject.model, "tokenizer.json")
-    if file is None:
-        raise MissingError("M108", f"{subject.id} has no tokenizer.json beside it", "leave --texts out, or give a bundle")
-    tokenizer = Tokenizer.from_file(str(file))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    lines = [line for line in texts.read_text(encoding="utf-8").splitlines() if line.strip()]
-    if not lines:
-        raise MissingError("M109", f"{texts} holds no text", "give a file with one text a line")
-    longest = subject.interface.get("max_length")
-    # Chosen by characters, so that models with other tokenizers answer the same texts.
-    rows = choose_rows(np.array([len(line) for line in lines]))
-    return [np.array(tokenizer.encode(lines[row]).ids[:longest], dtype=np.int64) for row in rows]
-
-
-def _shape(given: str) -> tuple[str, list[int]]:
-    from compactor.base.errors import Problem, ProfileError
-
-    name, _, sizes = given.rpartition("=")
-    try:
-        shape = [int(size) for size in sizes.split(",")]
-    except ValueError:
-        shape = []
-    if not name or not shape or min(shape) < 1:
-        problem = Problem("M131", f"--shape {given} is not understood", "write --shape NAME=1,3,224,224")
-        raise ProfileError([problem])
-    return name, shape
+    reporter = TerminalReporter()
+    swept = sweep(subject, target, reporter=reporter, samples=samples[subject.id] if samples else None)
+    for finding in swept.findings:
+        reporter.finding(finding)
+    manifest = beside(subject.model, "manifest.json") if write else None
+    if manifest is not None:
+        write_json(manifest, {**read_json(manifest), "session": swept.session_block()})
+    return {
+        "model": subject.id,
+        "best": swept.best,
+        "steps": swept.steps,
+        "measured_on": swept.measured_on,
+        "written": manifest is not None,
+    }
 
 
 def _result(
@@ -162,7 +141,6 @@ def _result(
     kept: bool,
 ) -> dict[str, Any]:
     from compactor.base.environment import machine, versions
-    from compactor.measuring.latency import ratio
     from compactor.measuring.size import size_bytes
 
     first = measured[subjects[0].id]
@@ -171,23 +149,30 @@ def _result(
         each = measured[subject.id].as_dict()
         each["path"] = str(path)
         each["size_bytes"] = size_bytes(path) if path.is_dir() else path.stat().st_size
-        for row in each["latency_ms"] or []:
-            same = [
-                other for other in first.latency_ms or [] if (other["batch"], other["length"]) == (row["batch"], row["length"])
-            ]
-            row["times_faster_than_first"] = None
-            if same and subject.id != subjects[0].id:
-                value, ends = ratio(raw.parent / same[0]["raw"], raw.parent / row["raw"])
-                row["times_faster_than_first"] = {"ratio": value, "ci95": list(ends)}
-        for row in each["latency_ms"] or []:
-            row["raw"] = row["raw"] if kept else None
+        for row in [*(each["latency_ms"] or []), *([each["end_to_end_ms"]] if each["end_to_end_ms"] else [])]:
+            row["times_faster_than_first"] = _faster(first, row, raw) if subject.id != subjects[0].id else None
         models[subject.id] = each
+    for each in models.values():
+        for row in [*(each["latency_ms"] or []), *([each["end_to_end_ms"]] if each["end_to_end_ms"] else [])]:
+            row["raw"] = row["raw"] if kept else None
     return {
         "schema": SCHEMA,
         "target": target.name,
         "evidence": first.evidence,
         "machine": machine(),
-        "versions": versions(("onnxruntime", "numpy")),
+        "versions": versions(("onnxruntime", "onnxruntime-gpu", "numpy")),
         "self_test": first.aa,
         "models": models,
     }
+
+
+def _faster(first: Measured, row: dict[str, Any], raw: Path) -> dict[str, Any] | None:
+    """Return how many times faster a row is than that of the first model in the same cell."""
+    from compactor.measuring.latency import ratio
+
+    others = [*(first.latency_ms or []), *([first.end_to_end_ms] if first.end_to_end_ms else [])]
+    same = [other for other in others if (other["batch"], other["length"]) == (row["batch"], row["length"])]
+    if not same:
+        return None
+    value, ends = ratio(raw.parent / same[0]["raw"], raw.parent / row["raw"])
+    return {"ratio": value, "ci95": list(ends)}

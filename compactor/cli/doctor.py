@@ -13,7 +13,6 @@ from compactor.cli._line import Line
 LEAST_DISK_BYTES = 2 * 10**9
 LEAST_MEMORY_BYTES = 3 * 10**9
 GIB = 1 << 30
-NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "asimddp"}
 
 
@@ -102,16 +101,18 @@ def target_lines(here: dict[str, Any]) -> list[Line]:
     except ModuleNotFoundError:
         return [Line("note", "targets", "not read: the toolchain is not installed", 'pip install "compactor[toolchain]"')]
     from compactor.measuring.evidence import local_evidence
+    from compactor.measuring.providers import installed_packages, what_is_missing
 
-    lines = []
+    lines, packages = [], installed_packages()
     for name in target_names():
         target = load_target(name)
-        evidence = local_evidence(target, here)
+        evidence, missing = local_evidence(target, here), what_is_missing(target.provider, packages)
         if evidence.kind is None:
-            found = f"not here: {evidence.reason}"
-        elif target.provider == "CUDAExecutionProvider" and not NVIDIA_DRIVER.exists():
-            found = "not here: it needs an NVIDIA GPU and its driver"
+            lines.append(Line("ok", f"target {name}", f"not here: {evidence.reason}"))
+        elif missing:
+            found = f"not here: {'; '.join(each.sentence for each in missing)}"
+            lines.append(Line("note", f"target {name}", found, "; ".join(each.remedy for each in missing)))
         else:
             found = "this machine" if evidence.kind == "measured" else f"by proxy: {evidence.reason}"
-        lines.append(Line("ok", f"target {name}", found))
+            lines.append(Line("ok", f"target {name}", found))
     return lines

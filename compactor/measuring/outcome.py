@@ -16,6 +16,7 @@ from compactor.measuring.aa import self_test
 from compactor.measuring.cells import TEXT, Cell
 from compactor.measuring.cost import cost_record
 from compactor.measuring.evidence import Evidence, ThisMachine
+from compactor.measuring.made_up import how_filled, with_sizes
 from compactor.measuring.noise import combine_noise, judge_noise
 from compactor.measuring.result import Measured, Subject, rounds_of, summarise, write_raw
 from compactor.measuring.rounds import Timed, Turns
@@ -168,6 +169,10 @@ def _conditions(seat: Seat, everything: Measurement) -> dict[str, Any]:
         "spinning": target.spinning,
         **seat.subject.session,
         "cores": ready.get("cores"),
+        "inputs": [
+            {**each, "filled": how_filled(each, seat.subject.tokens, seat.subject.table_rows)}
+            for each in with_sizes(ready["inputs"], seat.subject.shapes)
+        ],
         "io_binding": target.io_binding,
         "cuda_graphs": target.cuda_graphs,
         "provider_options": dict(target.provider_options),

@@ -60,7 +60,8 @@ class Measured:
         noise: `{verdict, flags, numbers, cells}`, see noise.py.
         aa: the self-test of this measurement, `{subject, ratio, ci95, passed}`.
         findings: what a person should know.
-        conditions: provider, threads, cores bound to, spinning, governor, versions, number of processes, nodes by provider.
+        conditions: provider, threads, cores bound to, spinning, governor, versions, number of processes, nodes by
+            provider, and `inputs`: what each is filled with when it is made up.
         end_to_end_ms: a row as in `latency_ms` of texts of real length, one by one, tokenized inside the time; `length` is `text`.
         throughput: texts per second of 1, 2, ... workers side by side: `{workers, texts_per_s, batch, length, cpu_ms, n}`.
         energy: `{mj_per_text, source}`, or `{mj_per_text: None, reason}`.

@@ -97,6 +97,8 @@ def test_texts_of_real_length_need_a_tokenizer(models: list[str], tmp_path: Path
     [
         (["absent.onnx"], 1, "absent.onnx"),
         (["MODEL", "--shape", "x=1,b"], 2, "--shape"),
+        (["MODEL", "--shape", "wat=7"], 1, "wat"),
+        (["MODEL", "--write"], 2, "--sweep"),
         (["MODEL", "--target", "server-gpu"], 4, "CUDAExecutionProvider"),
     ],
 )
@@ -111,3 +113,65 @@ def test_bad_input_is_one_line(
     shown = capsys.readouterr().err.strip()
     assert word in shown
     assert "Traceback" not in shown
+
+
+def test_everything_at_once_on_a_foreign_model(models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "cloud.yaml"
+    target.write_text(
+        "name: cloud\ntitle: a cloud\nmachine: any\nint8_dot_product: false\nbatches: [1, 8]\nlengths: [16]\n"
+        "price_per_hour: 3.6\ncurrency: EUR\n",
+        encoding="utf-8",
+    )
+    words = ["bench", models[1], "--target", str(target), "--workers", "2", "--seconds", "1"]
+    assert main([*words, "--shape", "sequence=5", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    each = next(iter(result["models"].values()))
+    assert [(row["batch"], row["length"]) for row in each["latency_ms"]] == [(1, 5), (8, 5)]
+    assert [row["workers"] for row in each["throughput"]] == [1, 2]
+    best = each["scenarios"]["offline"]["texts_per_s"]
+    assert each["cost_per_million"]["value"] == pytest.approx(3.6 / 3600 / best * 1e6)
+    assert each["conditions"]["inputs"][0]["filled"] == "random ids below 2, the rows of the table that they index"
+    assert main(words) == 0
+    shown = capsys.readouterr().out
+    for part in ("random ids below 2", "EUR a million answers", "texts/s by number of workers: 1:", "SingleStream", "energy"):
+        assert part in shown, part
+
+
+def test_a_scenario_takes_its_cells_only(models: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", models[1], "--scenario", "multi-stream", "--quick", "--seconds", "1", "--json"]) == 0
+    each = next(iter(json.loads(capsys.readouterr().out)["models"].values()))
+    assert {row["batch"] for row in each["latency_ms"]} == {8}
+    assert set(each["scenarios"]) == {"multi_stream", "offline"}
+
+
+def test_the_best_session_options_are_written_into_a_bundle(
+    models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from compactor.measuring import sweep
+
+    monkeypatch.setattr(sweep, "SECONDS", 0.5)
+    monkeypatch.setattr(sweep, "_options", lambda runner, target: {"graph_level": ["all", "basic"], "arena": [True, False]})
+    bundle = Path(models[1]).parent
+    words = ["bench", str(bundle), "--quick", "--seconds", "1", "--sweep"]
+    assert main([*words, "--write"]) == 2
+    assert "no bundle" in capsys.readouterr().err
+    (bundle / "manifest.json").write_text(json.dumps({"schema": 1, "session": {"intra_op_num_threads": 9}}), encoding="utf-8")
+    assert main([*words, "--write", "--json"]) == 0
+    swept = json.loads(capsys.readouterr().out)["sweep"]
+    assert [(step["option"], step["value"]) for step in swept["steps"]] == [
+        ("graph_level", "all"),
+        ("graph_level", "basic"),
+        ("arena", True),
+        ("arena", False),
+    ]
+    assert [sum(step["chosen"] for step in swept["steps"] if step["option"] == name) for name in ("graph_level", "arena")] == [
+        1,
+        1,
+    ]
+    session = json.loads((bundle / "manifest.json").read_text())["session"]
+    assert session["intra_op_num_threads"] == swept["best"]["threads"] == 1
+    assert session["graph_optimization_level"] == swept["best"]["graph_level"]
+    assert session["measured_on"]["cpu_model"]
+    assert session["measured_on"]["onnxruntime"]
+    assert main(words) == 0
+    assert "session options of" in capsys.readouterr().out

@@ -1,0 +1,119 @@
+"""The models of `compactor bench`: any ONNX file or folder, with what is known of its inputs, its tokenizer and its texts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from compactor.measuring.latency import Subject
+
+FEWEST_IDS = 2  # of a model of which nothing is known: 0 and 1 are in every table
+
+
+def make_subjects(paths: list[Path], shapes: dict[str, list[int]]) -> list[Subject]:
+    """Describe the models by what lies beside them, and by their graphs."""
+    return [_subject(path, name, shapes) for path, name in zip(paths, _names(paths), strict=True)]
+
+
+def read_texts(path: Path) -> list[str]:
+    """Return 64 texts of a file with one a line, with the lengths of all."""
+    import numpy as np
+
+    from compactor.base.errors import MissingError
+    from compactor.measuring.feeds import choose_rows
+
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    if not lines:
+        raise MissingError("M109", f"{path} holds no text", "give a file with one text a line")
+    # Chosen by characters, so that models with other tokenizers answer the same texts.
+    return [lines[row] for row in choose_rows(np.array([len(line) for line in lines]))]
+
+
+def token_ids(subject: Subject, texts: list[str]) -> list[np.ndarray]:
+    """Turn texts into token ids with the model's own tokenizer."""
+    import numpy as np
+    from tokenizers import Tokenizer
+
+    from compactor.base.errors import MissingError
+
+    if subject.tokenizer is None:
+        raise MissingError("M108", f"{subject.id} has no tokenizer.json beside it", "leave --texts out, or give a bundle")
+    tokenizer = Tokenizer.from_file(str(subject.tokenizer))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    longest = subject.interface.get("max_length")
+    return [np.array(tokenizer.encode(text).ids[:longest], dtype=np.int64) for text in texts]
+
+
+def parse_shape(given: str) -> tuple[str, list[int]]:
+    """Read `NAME=1,3,224,224`, or `NAME=77` for a free dimension."""
+    from compactor.base.errors import Problem, ProfileError
+
+    name, _, sizes = given.rpartition("=")
+    try:
+        shape = [int(size) for size in sizes.split(",")]
+    except ValueError:
+        shape = []
+    if not name or not shape or min(shape) < 0:
+        problem = Problem("M131", f"--shape {given} is not understood", "write --shape NAME=1,3,224,224")
+        raise ProfileError([problem])
+    return name, shape
+
+
+def beside(model: Path, name: str) -> Path | None:
+    """Find a file that belongs to a model: in its folder, or above the `onnx` folder of a bundle."""
+    folders = [model.parent, model.parent.parent] if model.parent.name == "onnx" else [model.parent]
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """Return short names that tell the models apart."""
+    absolute = [path.absolute() for path in paths]
+    for depth in range(1, 1 + max(len(path.parts) for path in absolute)):
+        names = ["/".join(path.parts[-depth:]) for path in absolute]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{number} {path.name}" for number, path in enumerate(absolute, start=1)]
+
+
+def _subject(path: Path, name: str, shapes: dict[str, list[int]]) -> Subject:
+    from compactor.base.atomic import read_json
+    from compactor.measuring.latency import Subject
+    from compactor.measuring.size import model_file
+
+    model = model_file(path)
+    described: dict[str, Any] = {}
+    for file in ("config.json", "manifest.json", "interface.json"):
+        found = beside(model, file)
+        if found is not None:
+            described |= read_json(found)
+    tokens = described.get("vocab_size")
+    return Subject(
+        name,
+        model,
+        described,
+        shapes,
+        tokens if isinstance(tokens, int) else FEWEST_IDS,
+        table_rows=_table_rows(model),
+        tokenizer=beside(model, "tokenizer.json"),
+    )
+
+
+def _table_rows(model: Path) -> dict[str, int]:
+    """Return the rows of the tables that the graph's inputs index; nothing when the package onnx or the file is not there."""
+    from compactor.measuring.tables import table_rows
+
+    if not model.is_file():
+        return {}
+    try:
+        return table_rows(model)
+    except ModuleNotFoundError:
+        return {}
+    except Exception as error:
+        # protobuf's own exception, which cannot be named without it; whoever loads the model next says what is wrong with it
+        if type(error).__name__ != "DecodeError":
+            raise
+        return {}
