@@ -18,7 +18,7 @@ from compactor.pipeline.profile import load_profile
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "compactor"
 FILES = sorted(PACKAGE.rglob("*.py"))
-PROFILES = sorted((ROOT / "profiles").glob("*.yaml"))
+PROFILES = sorted((ROOT / "profiles").rglob("*.yaml"))
 LONGEST_FILE, LONGEST_FUNCTION = 300, 60
 
 FLOORS = (
@@ -163,11 +163,12 @@ print(json.dumps(dict(heavy=loaded, sockets=sockets, status=status, out=out.getv
         "status = main(['validate', '--no-files', *sys.argv[1:]])",
         "status = main(['schema'])",
         "status = main(['doctor'])",
+        "status = main(['targets'])",
         "from compactor.stages import STAGES; status = [STAGES.load(n) for n in STAGES.names()] and 0",
         "from compactor.distillation.losses import LOSSES; status = [LOSSES.load(n) for n in LOSSES.names()] and 0",
         "from compactor.tasks import TASKS; status = [TASKS.load(n) for n in TASKS.names()] and 0",
     ],
-    ids=["help", "run-help", "validate", "schema", "doctor", "stages", "losses", "tasks"],
+    ids=["help", "run-help", "validate", "schema", "doctor", "targets", "stages", "losses", "tasks"],
 )
 def test_the_door_is_light(code, tmp_path):
     seen = watched(code, tmp_path, *map(str, PROFILES))
