@@ -20,6 +20,8 @@ TOKENIZER_FILES = frozenset(
 )
 DESCRIPTION_FILES = frozenset(("config.json", "labels.json", "interface.json", "manifest.json", "preprocessor_config.json"))
 HEAD = re.compile(r"(^|[./])(classifier|pre_classifier|pooler|score|qa_outputs|lm_head|cls|head|out_proj)([._/]|$)")
+# The second factor of a factorized piece table.
+PROJECTION = re.compile(r"word_embeddings\.projection")
 MATRIX_NODES = frozenset(
     (
         "MatMul",
@@ -131,9 +133,12 @@ def _payload_bytes(tensor: TensorProto) -> int:
 
 
 def _embeddings(graph: GraphProto, weights: dict[str, TensorProto]) -> set[str]:
-    """Find the tables by use: the data of a Gather, directly or through DequantizeLinear, and the scales around it."""
+    """Find the tables by use: the data of a Gather, directly or through DequantizeLinear, and the scales around it.
+
+    The projection of a factorized table is told by its name.
+    """
     made_by = {output: node for node in graph.node for output in node.output}
-    found: set[str] = set()
+    found = {name for name in weights if PROJECTION.search(name)}
     looked_up: set[str] = set()
     for node in graph.node:
         if node.op_type not in {"Gather", "GatherBlockQuantized", "EmbedLayerNormalization", "QEmbedLayerNormalization"}:

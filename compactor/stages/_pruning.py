@@ -19,12 +19,11 @@ from compactor.pruning.activations import run_model
 from compactor.pruning.layers import cut_layers, layers_to_keep
 from compactor.pruning.narrow import choose, narrow
 from compactor.pruning.prediction import predicted_parameters
-from compactor.pruning.vocabulary import compare_encodings, prune_vocabulary
 from compactor.pruning.width import Part, Wanted
-from compactor.pruning.wordpiece import WordPieceFile
 from compactor.stages._fitting import fit_model, validation_value
 from compactor.stages._inputs import encoded, load_model, teacher_folder, tokenizer_hash
 from compactor.stages._teachers import teacher_signal
+from compactor.stages._vocabulary import cut_vocabulary
 
 if TYPE_CHECKING:
     from compactor.data import Encoded
@@ -34,9 +33,7 @@ if TYPE_CHECKING:
     from compactor.stages._contract import Work
 
 BATCH_SIZE = 32
-COUNTED_ROWS = 1000
 CHECKED_ROWS = 32
-MANY_TEXTS_CHANGED = 0.1
 
 
 class Course:
@@ -87,29 +84,12 @@ class Course:
 
     def cut_vocabulary(self, keep: int | None, characters: Literal["all", "used"]) -> None:
         """Keep the pieces that the training texts use; the smaller tokenizer goes into the work's folder."""
-        work, folder = self.work, self.work.folder
-        rows = encoded(work, self.source)
         without, one = (predicted_parameters(self.model, pieces=pieces) for pieces in (0, 1))
-        choice = prune_vocabulary(self.model, self.source, folder, _batches(rows, COUNTED_ROWS), keep, characters)
-        self.tokenizer = folder
+        choice, facts = cut_vocabulary(self.model, self.source, self.work, keep, characters, place="prune.vocabulary")
+        self.tokenizer = self.work.folder
         self._count(without + len(choice.kept) * (one - without))
-        old, new = WordPieceFile(self.source), WordPieceFile(folder)
-        cost = compare_encodings(
-            _batches(encoded(work, self.source, "validation"), COUNTED_ROWS),
-            _batches(encoded(work, folder, "validation"), COUNTED_ROWS),
-            choice.kept,
-            old.unknown,
-            new.unknown,
-        )
-        pieces = {
-            "before": choice.size_before,
-            "after": len(choice.kept),
-            "used": choice.used,
-            "used_dropped": choice.used_dropped,
-        }
-        work.facts["vocabulary"] = {**pieces, "validation": cost}
+        self.work.facts["vocabulary"] = facts
         self._score("vocabulary")
-        self._tell_vocabulary(pieces, cost)
 
     def recover(self, settings: TrainSettings, losses: tuple[LossTerm, ...]) -> None:
         """Train on the teacher's kept answers, which belong to rows, so that the teacher may read other pieces."""
@@ -174,37 +154,6 @@ class Course:
         sentence = f"prune keeps {share:.0%} of the {what} in one step; more than half at once costs much that training rarely brings back"
         hint = "prune in two stages with recovery after each, or distill into a student of that shape"
         self.work.reporter.finding(Finding("K901", "warning", sentence, hint, "prune"))
-
-    def _tell_vocabulary(self, pieces: Mapping[str, int], cost: Mapping[str, float]) -> None:
-        tell = self.work.reporter.finding
-        if pieces["used_dropped"]:
-            sentence = f"{pieces['used_dropped']} of the {pieces['used']} pieces that the training texts use had to go"
-            tell(
-                Finding(
-                    "K902",
-                    "warning",
-                    sentence,
-                    "raise vocabulary.keep, or let recover train a little longer",
-                    "prune.vocabulary",
-                )
-            )
-        if cost["unknown_after"] > cost["unknown_before"]:
-            sentence = (
-                f"{cost['unknown_after']:.3%} of the validation pieces are unknown now, {cost['unknown_before']:.3%} before"
-            )
-            tell(
-                Finding(
-                    "K903",
-                    "warning",
-                    sentence,
-                    "set vocabulary.characters to `all`, or raise vocabulary.keep",
-                    "prune.vocabulary",
-                )
-            )
-        if cost["texts_changed"]:
-            severity: Literal["note", "warning"] = "warning" if cost["texts_changed"] > MANY_TEXTS_CHANGED else "note"
-            sentence = f"{cost['texts_changed']:.1%} of the validation texts use a piece that is gone and are read in shorter pieces now"
-            tell(Finding("K904", severity, sentence, "raise vocabulary.keep if the quality suffers", "prune.vocabulary"))
 
 
 def _batches(rows: Encoded, size: int, chosen: np.ndarray | None = None) -> Iterator[dict[str, np.ndarray]]:

@@ -9,10 +9,12 @@ from pydantic import Field
 
 from compactor.base.artifact import Artifact
 from compactor.base.errors import Problem
-from compactor.base.settings import Settings, setting
-from compactor.distillation.losses import LossList, LossTerm, parse_losses
+from compactor.base.settings import setting
+from compactor.distillation.losses import LossList, LossTerm, needs
 from compactor.distillation.trainer import TrainSettings
+from compactor.models.students import Pieces
 from compactor.stages._contract import Stage, Work
+from compactor.stages._losses import default_losses, loss_problems
 
 if TYPE_CHECKING:
     from compactor.targets import Target
@@ -23,30 +25,17 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 FEWEST_NEURONS = 8
 
 
-def recovery_losses() -> tuple[LossTerm, ...]:
-    """Return what recovery makes small when a profile names no losses: mostly the teacher, a little of the labels."""
-    return parse_losses([{"hinton": {"temperature": 2.0, "weight": 0.9}}, {"cross_entropy": {"weight": 0.1}}])
-
-
 class Recover(TrainSettings):
     """A short training on the teacher's answers, after the cut."""
 
     epochs: float = setting(2.0, "times through the training rows; a fraction stops inside an epoch", gt=0)
     learning_rate: float = setting(5e-5, "the highest learning rate", gt=0)
-    losses: LossList = Field(default_factory=recovery_losses, description="what is made small: a list of weighted losses")
+    losses: LossList = Field(default_factory=default_losses, description="what is made small: a list of weighted losses")
     extra: bool = setting(True, "train on the rows of an augment stage too, if there is one")
 
-
-class Vocabulary(Settings):
-    """A smaller vocabulary."""
-
-    keep: int | None = setting(
-        None, "pieces to keep; by default special ones, single characters and what the training texts use", ge=1
-    )
-    characters: Literal["all", "used"] = setting(
-        "all",
-        "single characters that stay whatever `keep` says: all, so that no new word is unknown, or those of the training texts",
-    )
+    def terms(self, task: Task) -> tuple[LossTerm, ...]:
+        """Return the losses, the task's own where none are named."""
+        return self.losses if "losses" in self.model_fields_set else default_losses(task)
 
 
 class Prune(Stage):
@@ -63,7 +52,7 @@ class Prune(Stage):
     heads: Count | Share | tuple[Count, ...] | None = setting(
         None, "attention heads that stay: a share (0.5), a number, or a number for each layer that stays"
     )
-    vocabulary: Count | Vocabulary | None = setting(None, "pieces that stay: a number, or {keep, characters}; WordPiece only")
+    vocabulary: Count | Pieces | None = setting(None, "pieces that stay: a number, or {keep, characters}; WordPiece only")
     importance: Literal["wanda", "magnitude", "random"] = setting(
         "wanda", "what decides which neurons and heads go: weights times activations, weights alone, or chance"
     )
@@ -77,9 +66,15 @@ class Prune(Stage):
         """Recovery trains on the rows that an augment stage made, unless it is told not to."""
         return self.recover is not None and self.recover.extra
 
+    def asks_teacher(self, task: Task) -> frozenset[str]:
+        """Return what the losses of recovery need."""
+        return frozenset() if self.recover is None else needs(self.recover.terms(task))
+
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings."""
-        del task, target
+        del target
+        if self.recover is not None:
+            yield from loss_problems(task, self.recover.terms(task), ("recover", "losses"))
         if self.layers is None and self.intermediate is None and self.heads is None and self.vocabulary is None:
             hint = "give layers, intermediate, heads or vocabulary, such as intermediate: 0.5"
             yield (), Problem("P170", "prune removes nothing: no part is named", hint)
@@ -104,8 +99,8 @@ class Prune(Stage):
             rows, refit = self.calibration, self.refit
             course.narrow(wanted, importance=self.importance, round_to=self.round_to, rows=rows, refit=refit)
         if self.vocabulary is not None:
-            vocabulary = Vocabulary(keep=self.vocabulary) if isinstance(self.vocabulary, int) else self.vocabulary
+            vocabulary = Pieces(keep=self.vocabulary) if isinstance(self.vocabulary, int) else self.vocabulary
             course.cut_vocabulary(vocabulary.keep, vocabulary.characters)
         if self.recover is not None:
-            course.recover(self.recover, self.recover.losses)
+            course.recover(self.recover, self.recover.terms(work.task))
         course.save()
