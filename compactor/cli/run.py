@@ -27,13 +27,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the profile; exit status 0 done, 1 a stage failed, 2 the profile is wrong, 3 a budget is missed, 4 something is missing."""
-    import json
+    """Run the profile; exit status 0 done, 1 a stage failed, 2 the profile is wrong, 3 a budget is missed, 4 something is missing.
+
+    Started several times together (`torchrun -m compactor run ...`), only one does; the others train when it trains.
+    """
     import os
 
     if not arguments.online:
         # Said before any library that could open a connection is imported.
         os.environ["HF_HUB_OFFLINE"] = "1"
+    from compactor.distillation.launch import leading
+
+    with leading() as leads:
+        return _run(arguments) if leads else 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    import json
+
     from compactor.cli.say import TerminalReporter
     from compactor.pipeline.profile import load_profile
     from compactor.pipeline.run import Options

@@ -43,7 +43,8 @@ class Training:
     def __init__(self, job: Job, crew: Crew, checkpoints: Path | None, reporter: Reporter) -> None:
         if job.settings.piece_dropout and job.mask_id is None:
             raise StageError("L151", "the tokenizer has no mask piece to hide others behind", "set train.piece_dropout: 0")
-        torch.set_num_threads(max(1, job.threads // crew.local_size))
+        self.threads = max(1, job.threads // crew.local_size)
+        torch.set_num_threads(self.threads)
         self.job, self.crew, self.checkpoints, self.reporter = job, crew, checkpoints, reporter
         self.settings, self.model, self.objective = job.settings, job.model.to(crew.device), job.objective.to(crew.device)
         self.precision = choose_precision(self.settings.precision, crew.device, self.model)
@@ -104,6 +105,7 @@ class Training:
             value = validate(self.model.eval())
             if self.settings.keep == "best" and self.curve.is_best(value):
                 self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
+        torch.set_num_threads(self.threads)  # the leader validates on all cores, while the others wait
         self.curve.validation.append({"epoch": epoch, "value": value})
         self.reporter.event("validation", epoch=epoch, value=value)
 
