@@ -37,6 +37,7 @@ HEAVY = {
     "onnx",
     "onnxruntime",
     "sklearn",
+    "seqeval",
     "datasets",
     "pyarrow",
     "torch_pruning",

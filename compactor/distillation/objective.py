@@ -77,7 +77,7 @@ class Objective(nn.Module):
 
     def _check(self) -> None:
         inside = {"hidden_states", "relations"} & self.wanted
-        if "logits" in self.wanted and self.logits is None:
+        if {"logits", "teacher_labels"} & self.wanted and self.logits is None:
             raise StageError("L140", "a loss needs the teacher's answers, and there is no teacher", "use cross_entropy alone")
         if inside and not self._teacher:
             raise StageError(

@@ -12,7 +12,7 @@ from compactor.base.settings import Settings
 if TYPE_CHECKING:
     from torch import Tensor
 
-Need = Literal["logits", "labels", "hidden_states", "relations"]
+Need = Literal["logits", "teacher_labels", "labels", "hidden_states", "relations"]
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,16 @@ class Loss(Settings):
     The weight is not the loss's business: it stands beside the options in a profile and belongs to the list.
 
     Class attributes:
-        needs: what must be there: `logits` and `hidden_states` and `relations` of the teacher, `labels` of the data.
+        needs: what must be there: `logits` and `hidden_states` and `relations` of the teacher, `labels` of the data; `teacher_labels` is
+            the class of the teacher's highest logit, which a teacher gives who says no more.
         label_kinds: kinds of label (`compactor.tasks`) that it makes sense for; None for any.
+        reaches_zero: it is zero, with no gradient, where student and teacher agree.
         relates_rows: it compares the rows of a batch with each other, so that a batch in two parts is not the sum of its parts.
     """
 
     needs: ClassVar[frozenset[Need]] = frozenset()
     label_kinds: ClassVar[frozenset[str] | None] = None
+    reaches_zero: ClassVar[bool] = True
     relates_rows: ClassVar[bool] = False
 
     def wants(self) -> frozenset[Need]:

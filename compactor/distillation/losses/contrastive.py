@@ -32,6 +32,7 @@ class Contrastive(Loss):
     """Cross-entropy of finding the same text among those of the batch, between student and teacher."""
 
     needs: ClassVar[frozenset[Need]] = frozenset({"hidden_states"})
+    reaches_zero: ClassVar[bool] = False
     relates_rows: ClassVar[bool] = True
 
     temperature: float = setting(0.07, "what dot products are divided by", gt=0)

@@ -1,10 +1,10 @@
 """MobileBERT's transfer: the shape, the mean and the variance of feature maps, and attention, layer after layer.
 
-What: the sum of three parts for each pair of layers. Feature map: mean squared error between states normalised over their channels.
-    Statistics: squared difference of the states' means and absolute difference of their variances over the channels. Attention:
+What: the sum of four parts for each pair of layers. Feature map: mean squared error between states normalised over their channels. Mean
+    and variance: squared difference of the states' means, absolute difference of their variances over the channels. Attention:
     KL(teacher || student) head by head. Each with its own weight; 0 leaves it out.
-Source: Sun et al. 2020 (arXiv:2004.02984), section 3.4, equations 2 and 3, and the split of the feature map into normalised part and
-    statistics in its appendix. Its progressive transfer trains one layer at a time, those below frozen: with `progressive: true` pairs
+Source: Sun et al. 2020 (arXiv:2004.02984), section 3.4, equations 2 and 3; the feature map's split as in the authors' code, which weighs
+    the four 100, 5000, 5 and 1. Its progressive transfer trains one layer at a time, those below frozen: with `progressive: true` pairs
     join one after the other, and those that joined stay in the sum instead of being frozen. Frozen layers need a phase for each layer.
 Takes: hidden states, queries and keys of both models; mask (rows, length). Equal widths in the paper; here a learned map for the
     normalised part when they differ. Equal numbers of heads, unless `attention: 0`. The teacher runs along. Counts pieces.
@@ -35,7 +35,8 @@ class Mobilebert(LayerLoss):
     from_zero: ClassVar[bool] = False
 
     feature_map: float = setting(1.0, "weight of the normalised feature maps", ge=0)
-    statistics: float = setting(1.0, "weight of the means and variances over channels", ge=0)
+    mean: float = setting(1.0, "weight of the states' means over channels", ge=0)
+    variance: float = setting(1.0, "weight of the states' variances over channels", ge=0)
     attention: float = setting(1.0, "weight of the attention distributions", ge=0)
 
     def wants(self) -> frozenset[Need]:
@@ -76,7 +77,7 @@ class Mobilebert(LayerLoss):
         shapes = (F.layer_norm(mapped, width) - F.layer_norm(taught, width)).square().mean(dim=-1)
         means = (own.mean(dim=-1) - taught.mean(dim=-1)).square()
         spreads = (own.var(dim=-1, correction=0) - taught.var(dim=-1, correction=0)).abs()
-        return self.feature_map * shapes + self.statistics * (means + spreads)
+        return self.feature_map * shapes + self.mean * means + self.variance * spreads
 
     def _attention_divergence(self, batch: Batch, pair: Pair) -> Tensor:
         assert batch.teacher is not None

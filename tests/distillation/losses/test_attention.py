@@ -68,7 +68,7 @@ def test_mobileberts_attention_is_the_mean_over_layers() -> None:
                     for outputs in (given.student, given.teacher)
                 )
                 total += divergence((taught[0], taught[1]), (own[0], own[1])) / HEADS / 2
-    value = mean(loss("mobilebert", feature_map=0, statistics=0), given).item()
+    value = mean(loss("mobilebert", feature_map=0, mean=0, variance=0), given).item()
     assert value == pytest.approx(total / (ROWS * (LENGTH - 2)), rel=1e-4)
 
 

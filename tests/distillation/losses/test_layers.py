@@ -159,8 +159,6 @@ def test_attention_transfer_by_a_loop_over_texts(form: str) -> None:
 @pytest.mark.model
 def test_mobileberts_feature_maps_by_numpy() -> None:
     """Shape, mean and variance apart: a student whose states are shifted and stretched errs in the statistics alone."""
-    import torch
-
     given = batch()
     base = tuple(state.detach() for state in given.teacher.hidden_states)
     moved = replace(
@@ -168,15 +166,17 @@ def test_mobileberts_feature_maps_by_numpy() -> None:
         student=replace(given.student, hidden_states=tuple(2 * state + 3 for state in base)),
         teacher=replace(given.teacher, hidden_states=base),
     )
-    only_shape = loss("mobilebert", attention=0, statistics=0)
+    only_shape = loss("mobilebert", attention=0, mean=0, variance=0)
     assert mean(only_shape, moved).item() < 1e-6
-    statistics = mean(loss("mobilebert", attention=0, feature_map=0), moved).item()
-    oracle = 0.0
-    for state in base[1:]:
-        centre, spread = state.numpy().mean(-1), state.numpy().var(-1)
-        oracle += float(((centre + 3) ** 2 + 3 * spread).mean()) / 2
-    assert statistics == pytest.approx(oracle, rel=1e-4)
-    del torch
+    for part in ("mean", "variance"):
+        value = mean(
+            loss("mobilebert", **({"attention": 0, "feature_map": 0, "mean": 0, "variance": 0} | {part: 1})), moved
+        ).item()
+        oracle = 0.0
+        for state in base[1:]:
+            centre, spread = state.numpy().mean(-1), state.numpy().var(-1)
+            oracle += float(((centre + 3) ** 2 if part == "mean" else 3 * spread).mean()) / 2
+        assert value == pytest.approx(oracle, rel=1e-4), part
 
 
 def test_every_loss_that_wants_states_says_so() -> None:
