@@ -131,3 +131,10 @@ def test_a_loss_tells_source_inputs_neighbours_and_an_example_that_is_right(name
         assert part in text, part
     (term,) = parse_losses(YAML(typ="safe").load(text.split("Example:")[1]))
     assert term.name == name
+
+
+@pytest.mark.parametrize("name", LOSSES.names())
+def test_a_loss_stands_in_the_table_of_methods(name: str) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "methods.md").read_text(encoding="utf-8")
+    rows = [line for line in page.split("## Losses")[1].split("\n## ")[0].splitlines() if line.startswith("| `")]
+    assert sum(f"`{name}`" in row.split("|")[1] for row in rows) == 1
