@@ -323,13 +323,17 @@ def test_exits_stay_beside_the_model_and_loaders_do_not_mind(data: Any, teacher:
 
 @pytest.mark.model
 def test_a_further_task_trains_along_and_leaves_no_head(data: Any, teacher: Artifact, tmp_path: Path) -> None:
-    write_csv(tmp_path / "other.csv", rows=60, seed=9)
+    path = write_csv(tmp_path / "other.csv", rows=60, seed=9)
+    held_out = [f"{text},refund" for text in data.validation.texts()[:10]]
+    path.write_text("\n".join([*path.read_text().splitlines(), *held_out]) + "\n")
     tasks = [{"name": "other", "data": {"train": "other.csv", "validation": 0.2}, "weight": 0.5}]
     work = make_work(tmp_path, "student", data, teacher=teacher)
     work.near = (tmp_path,)
     Distill.model_validate({"tasks": tasks, "train": TRAIN, "student": {"layers": 1}}).run(teacher, work)
-    assert work.facts["tasks"] == [{"name": "other", "rows": 48, "classes": 3}]
-    assert work.facts["training"]["rows"] == len(data.train) + 48
+    (told,) = work.facts["tasks"]
+    assert 0 < told["left_out"] <= 10, "texts that the main task is scored on are not trained on"
+    assert told["rows"] + told["left_out"] == 56
+    assert work.facts["training"]["rows"] == len(data.train) + told["rows"]
     assert work.facts["validation"]["value"] > 0.9
     assert set(load_weights(work.folder, "model.safetensors")) <= set(load_weights(teacher.folder, "model.safetensors"))
 
