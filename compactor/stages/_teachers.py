@@ -115,7 +115,7 @@ def asks_for(losses: Sequence[LossTerm]) -> tuple[bool, bool]:
     from compactor.distillation.losses import needs
 
     wanted = needs(tuple(losses))
-    return "logits" in wanted, bool(wanted - {"logits", "labels"})
+    return bool(wanted & {"logits", "teacher_labels"}), bool(wanted - {"logits", "teacher_labels", "labels"})
 
 
 def _write_mean(answers: Sequence[np.ndarray], weights: Sequence[float], problem_type: str, path: Path) -> None:
@@ -164,4 +164,5 @@ def _print(work: Work, split: Split) -> str:
 
 def problem_type(task: Task) -> str:
     """Return how a task's answers become probabilities, in the words of transformers."""
-    return str(getattr(task, "problem_type", None) or "single_label_classification")
+    kinds = {"classes": "multi_label_classification", "number": "regression", "vector": "regression"}
+    return kinds.get(task.label_kind, "single_label_classification")

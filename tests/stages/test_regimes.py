@@ -50,10 +50,9 @@ def weights(folder: Path) -> bytes:
     return (folder / "model.safetensors").read_bytes()
 
 
-def problems(**settings: Any) -> dict[Any, str]:
-    stage = Distill.model_validate(settings)
-    task = TASKS.load("text-classification")()
-    return {path: problem.code for path, problem in stage.problems(task=task, target=SimpleNamespace())}  # type: ignore[arg-type]
+def problems(task: str = "text-classification", **settings: Any) -> dict[Any, str]:
+    stage, named = Distill.model_validate(settings), TASKS.load(task)()
+    return {path: problem.code for path, problem in stage.problems(task=named, target=SimpleNamespace())}  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +80,12 @@ def problems(**settings: Any) -> dict[Any, str]:
 )
 def test_what_makes_no_sense_is_refused_with_its_place(settings: Any, path: Any, code: str) -> None:
     assert problems(**settings).get(path) == code
+
+
+def test_a_task_with_many_answers_a_text_has_no_exits_and_no_further_tasks() -> None:
+    settings = {"exits": {}, "tasks": [{"name": "a", "data": {"train": "a.csv"}}]}
+    found = problems(task="token-classification", **settings)
+    assert (found[("exits",)], found[("tasks",)]) == ("P193", "P195")
 
 
 def test_what_makes_sense_is_not_refused() -> None:

@@ -44,7 +44,7 @@ def regime_problems(regime: Any, task: Task) -> Found:
     yield from _phases(regime)
     yield from _teachers(regime, task)
     yield from _mutual(regime)
-    yield from _exits(regime)
+    yield from _exits(regime, task)
     yield from _tasks(regime, task)
 
 
@@ -113,10 +113,13 @@ def _mutual(regime: Regime) -> Found:
             yield ("mutual", "peers", number), Problem("P192", sentence, "set vocabulary and model in student alone")
 
 
-def _exits(regime: Regime) -> Found:
+def _exits(regime: Regime, task: Task) -> Found:
     exits = regime.exits
     if exits is None:
         return
+    if task.input_kind != "text" or task.label_kind not in {"class", "classes", "number"}:
+        sentence = f"an exit gives one answer to a text, which is not what {task.name} asks for"
+        yield ("exits",), Problem("P193", sentence, "leave exits out")
     if not getattr(type(regime.student), "layered", True):
         yield ("exits",), Problem("P193", "this family of students has no layers to leave early", "use family: transformer")
         return
@@ -143,7 +146,7 @@ def _tasks(regime: Regime, task: Task) -> Found:
     for number, further in enumerate(regime.tasks):
         if further.name in names[:number]:
             yield ("tasks", number, "name"), Problem("P195", f"two tasks are called {further.name}", "rename one")
-    if regime.tasks and (getattr(task, "label_kind", "class") != "class" or getattr(task, "input_kind", "text") != "text"):
+    if regime.tasks and (task.label_kind != "class" or task.input_kind != "text"):
         sentence = f"further tasks train classifiers of texts, and {task.name} is something else"
         yield ("tasks",), Problem("P195", sentence, "leave tasks out")
     if regime.tasks and regime.phases and all(phase.layer_by_layer for phase in regime.phases):
