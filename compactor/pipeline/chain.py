@@ -11,7 +11,7 @@ from compactor.pipeline.against import hold_against
 from compactor.pipeline.controls import linear_answers, make_control, plan_controls
 from compactor.pipeline.execute import Done, Session, execute
 from compactor.pipeline.plan import Plan
-from compactor.pipeline.probe import answers, onnx_folder, quality
+from compactor.pipeline.probe import given_answers, onnx_folder, quality
 from compactor.pipeline.record import Row
 
 
@@ -46,6 +46,7 @@ def make_controls(session: Session, plan: Plan, data: dict[str, Any], rows: list
         done = make_control(session, control, made, teacher)
         row = _row(session, done, rows[:1])
         row.id = row.control = control.name
+        row.findings += [finding.as_dict() for finding in control.findings]
         controls.append(row)
     if session.profile.controls.linear:
         controls.append(_linear_row(session))
@@ -55,11 +56,10 @@ def make_controls(session: Session, plan: Plan, data: dict[str, Any], rows: list
 def score_rows(session: Session, rows: list[Row], controls: list[Row]) -> None:
     """Score every row on the test split, once per graph and seed; without test data the validation figures stand."""
     split = "validation" if session.open_data().test is None else "test"
-    teacher = rows[0].onnx
     for row in rows + controls:
-        if row.onnx is not None:
-            row.answers = answers(session, row.onnx, split)
-            row.quality = quality(session, row.onnx, split, teacher)
+        if row.artifact is not None:
+            row.answers = given_answers(session, row, split)
+            row.quality = quality(session, row, split, rows[0])
     hold_against(session, rows, controls)
 
 
@@ -70,11 +70,11 @@ def _row(session: Session, done: Done, before: list[Row]) -> Row:
     row.seconds = artifact.record["seconds"]
     row.findings = list(artifact.record["findings"])
     row.parameters = parameters(artifact, before)
-    row.onnx = before[-1].onnx if artifact.kind == "bundle" and before else onnx_folder(session, artifact)
-    assert row.onnx is not None
-    row.size_by_part, row.size_bytes = sizes(artifact.folder if artifact.kind == "bundle" else row.onnx)
-    teacher = before[0].onnx if before else None
-    row.validation_quality = quality(session, row.onnx, "validation", teacher)
+    if artifact.kind != "answers":
+        row.onnx = before[-1].onnx if artifact.kind == "bundle" and before else onnx_folder(session, artifact)
+        assert row.onnx is not None
+        row.size_by_part, row.size_bytes = sizes(artifact.folder if artifact.kind == "bundle" else row.onnx)
+    row.validation_quality = quality(session, row, "validation", before[0] if before else None)
     return row
 
 
@@ -111,12 +111,11 @@ def _linear_row(session: Session) -> Row:
 
 def _tell(session: Session, rows: list[Row]) -> None:
     row = rows[-1]
-    assert row.validation_quality is not None
-    assert row.size_bytes is not None
-    metric, value = row.validation_quality.metric, row.validation_quality.value
-    session.reporter.say(
-        f"      {metric} {value:.4f} on validation, {row.size_bytes / 1e6:.2f} MB, made in {row.seconds:.0f} s"
-    )
+    scored = row.validation_quality
+    metric, value = (scored.metric, scored.value) if scored is not None else (session.profile.task.metric, None)
+    told = f"{metric} {value:.4f} on validation" if value is not None else "quality not known"
+    size = f"{row.size_bytes / 1e6:.2f} MB" if row.size_bytes is not None else "size not known"
+    session.reporter.say(f"      {told}, {size}, made in {row.seconds:.0f} s")
     session.reporter.event("row", id=row.id, metric=metric, validation=value, size_bytes=row.size_bytes, seconds=row.seconds)
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compactor.base.artifact import Artifact
+from compactor.base.finding import Finding
 from compactor.base.settings import Settings, setting
+from compactor.distillation.trainer import TrainSettings
 from compactor.pipeline.execute import Done, Session, execute
 from compactor.pipeline.plan import Plan, PlannedStep, plan_step
 from compactor.stages import STAGES, Stage
@@ -27,24 +29,25 @@ class Controls(Settings):
 
 @dataclass(frozen=True)
 class Control:
-    """One control: its name, and the steps that make it; the last one is the row."""
+    """One control: its name, the steps that make it, of which the last one is the row, and what a reader of the row should know."""
 
     name: str
     steps: tuple[PlannedStep, ...]
+    findings: tuple[Finding, ...] = ()
 
 
 def plan_controls(session: Session, plan: Plan, data: dict[str, object]) -> Iterator[Control]:
     """Yield the controls that are made by stages, with their keys; those that this chain gives no sense to are left out."""
-    chosen, teacher, distill = session.profile.controls, plan.step("teacher"), plan.step("distill")
+    chosen, distill = session.profile.controls, plan.step("distill")
+    teacher = plan.step("teacher") or plan.step("answers")
     if teacher is None:
         return
     if chosen.labels_only and distill is not None:
         before = next(step for step in plan.steps if step.key == distill.sources["source"])
-        yield Control(
-            "labels_only", (_step(session, data, "labels only", "distill", _on_labels(distill.stage), before, teacher.key),)
-        )
+        stage, findings = _as_long(_on_labels(distill.stage), _passes(session, distill))
+        yield Control("labels_only", (_step(session, data, "labels only", "distill", stage, before, teacher.key),), findings)
     quantize = plan.step("quantize")
-    if chosen.teacher_int8 and quantize is not None and len(plan.steps) > 3:
+    if chosen.teacher_int8 and teacher.kind == "torch" and quantize is not None and len(plan.steps) > 3:
         given = plan.step("export")
         export = given.stage if given else STAGES.load("export")()
         first = _step(session, data, "teacher exported", "export", export, teacher, teacher.key)
@@ -74,6 +77,27 @@ def _on_labels(stage: Stage) -> Stage:
     """Return the same distill settings with cross-entropy as the only loss."""
     settings = stage.model_dump(exclude_unset=True, by_alias=True)
     return type(stage).model_validate({**settings, "losses": [{"cross_entropy": {"weight": 1.0}}]})
+
+
+def _passes(session: Session, distill: PlannedStep) -> float:
+    """Return how many times the training rows fit into all rows that the student was trained on; 1 without rows of an augment stage."""
+    made = next((done.artifact for done in session.datasets if done.step.key == distill.sources.get("extra")), None)
+    rows = len(session.open_data().train)
+    return 1.0 if made is None else (rows + int(made.facts["rows"])) / rows
+
+
+def _as_long(stage: Stage, passes: float) -> tuple[Stage, tuple[Finding, ...]]:
+    """Give a control as many steps as the student, who had more rows; its best epoch counts, since so many passes may be too many."""
+    train = getattr(stage, "train", None)
+    if passes == 1.0 or not isinstance(train, TrainSettings):
+        return stage, ()
+    longer = train.model_copy(update={"epochs": train.epochs * passes, "keep": "best"})
+    sentence = (
+        "trained without the rows of the augment stage, which have no labels, and for as many steps as the student:"
+        f" {longer.epochs:.0f} passes over the training rows, of which the best on the validation rows counts"
+    )
+    note = Finding("A210", "note", sentence, "read the difference to the student as what teacher and new rows give together")
+    return stage.model_copy(update={"train": longer}), (note,)
 
 
 def linear_answers(session: Session) -> dict[str, np.ndarray]:

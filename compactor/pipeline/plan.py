@@ -85,7 +85,7 @@ def make_plan(profile: Profile, store: Store, data: dict[str, Any], previous: di
             profile, store, data, given.label, given.name, given.stage, before, teacher, previous, given.source_hash, extra
         )
         steps.append(step)
-        if given.name == "teacher":
+        if given.name == "teacher" or step.kind == "answers":
             teacher = step.key
         if step.kind == "dataset":
             extra = step.key

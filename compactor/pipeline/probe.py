@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from compactor.data import Encoded, Rows
+    from compactor.pipeline.record import Row
     from compactor.tasks import Quality
 
 VERSION = 1  # bumped when the plain export or the way of answering changes
@@ -59,15 +60,28 @@ def answers(session: Session, folder: Path, split: str) -> np.ndarray:
     return logits
 
 
-def quality(session: Session, folder: Path, split: str, teacher: Path | None) -> Quality:
-    """Score one ONNX folder on a split, with the share of answers that it has in common with the teacher."""
-    rows = _rows(session, split)
+def given_answers(session: Session, row: Row, split: str) -> np.ndarray | None:
+    """Return a row's logits for `validation` or `test`: of its graph, or those that a teacher gave who only answers; None without."""
+    import numpy as np
+
+    if row.onnx is not None:
+        return answers(session, row.onnx, split)
+    kept = row.artifact.folder / f"{split}.npy" if row.artifact is not None and row.artifact.kind == "answers" else None
+    logits: np.ndarray | None = np.load(kept) if kept is not None and kept.is_file() else None
+    return logits
+
+
+def quality(session: Session, row: Row, split: str, teacher: Row | None) -> Quality | None:
+    """Score a row on a split, with the share of answers that it has in common with the teacher; None where it has no answers."""
+    logits, rows = given_answers(session, row, split), _rows(session, split)
+    if logits is None:
+        return None
     return session.profile.task.quality(
-        answers(session, folder, split),
+        logits,
         rows.labels,
         split=split,
         seed=session.profile.seed,
-        teacher_logits=answers(session, teacher, split) if teacher else None,
+        teacher_logits=given_answers(session, teacher, split) if teacher is not None else None,
     )
 
 

@@ -18,7 +18,7 @@ from compactor.pipeline.controls import Controls
 from compactor.pipeline.named_files import data_problems, find, model_problems, near_folders
 from compactor.pipeline.overrides import override
 from compactor.pipeline.reader import Places, read_document
-from compactor.pipeline.steps import Step, read_steps
+from compactor.pipeline.steps import Step, read_steps, teaching_problems
 from compactor.pipeline.suggest import did_you_mean
 from compactor.pipeline.task_data import task_data_problems
 from compactor.pipeline.translate import translate
@@ -113,6 +113,8 @@ def load_profile(
             ]
     if task is not None and head is not None:
         problems += task_data_problems(task, head.data, places)
+    if task is not None:
+        problems += teaching_problems(steps, task)
     if check_files:
         problems += [problem for step in steps for problem in model_problems(step, near, places)]
         problems += [_placed(inside, each, step, places) for step in steps for inside, each in step.stage.file_problems(near)]

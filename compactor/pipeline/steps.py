@@ -16,6 +16,7 @@ from compactor.pipeline.reader import DataPath, Places, describe
 from compactor.pipeline.suggest import did_you_mean
 from compactor.pipeline.translate import translate
 from compactor.stages import STAGES, Stage
+from compactor.tasks import Task
 
 HOW_TO_LIST = "write a list such as - teacher: {model: my-model}"
 
@@ -139,6 +140,19 @@ def unused_problems(steps: list[Step], data: dict[str, Any], places: Places) -> 
         if step.stage.gives == "dataset" and not any(later.stage.uses_extra for later in steps[number + 1 :]):
             sentence = f"{step.name} makes rows to train on, and no stage after it trains on them"
             yield Problem("P025", sentence, "put it before distill, or before a prune with recover", step.place)
+
+
+def teaching_problems(steps: list[Step], task: Task) -> Iterator[Problem]:
+    """Yield each stage with a loss that asks more of the first stage, as the teacher, than it can tell."""
+    told = steps[0].stage.teaches if steps else None
+    if told is None:
+        return
+    for step in steps[1:]:
+        more = sorted(step.stage.asks_teacher(task) - told - {"labels"})
+        if more:
+            words = "probabilities" if "logits" in more else " and ".join(more).replace("_", " ")
+            sentence = f"{step.name} has a loss that needs the teacher's {words}, and {steps[0].name} does not give them"
+            yield Problem("P028", sentence, f"use {' and '.join(sorted(told))}, such as losses: [teacher_labels]", step.place)
 
 
 def _wrong_here(

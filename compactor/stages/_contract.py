@@ -108,6 +108,16 @@ class Stage(Settings):
         return False
 
     @property
+    def teaches(self) -> frozenset[str] | None:
+        """What losses may ask of its artifact as the teacher (`Loss.needs`); None for anything. Only the first stage is asked."""
+        return None
+
+    def asks_teacher(self, task: Task) -> frozenset[str]:
+        """Return what this stage, as it is set, needs of the teacher (`Loss.needs`)."""
+        del task
+        return frozenset()
+
+    @property
     def needs_unlabelled(self) -> bool:
         """Whether this stage, as it is set, has nothing to do when `data.unlabelled` names nothing."""
         return False

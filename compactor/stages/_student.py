@@ -199,7 +199,7 @@ def _inside(term: LossTerm) -> bool:
     """Whether a loss looks at more than answers and labels."""
     from compactor.distillation.losses import needs
 
-    return bool(needs((term,)) - {"logits", "labels"})
+    return bool(needs((term,)) - {"logits", "teacher_labels", "labels"})
 
 
 def _unfit(term: LossTerm, student: StudentSettings) -> str | None:

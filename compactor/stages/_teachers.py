@@ -15,8 +15,10 @@ from compactor.distillation.regimes.settings import FIRST, TeacherEntry
 if TYPE_CHECKING:
     import numpy as np
 
+    from compactor.distillation.keeping import TeacherOutputs
     from compactor.distillation.losses import LossTerm
     from compactor.distillation.objective import TeacherSignal
+    from compactor.distillation.teacher_outputs import KeptTop
     from compactor.stages._contract import Work
     from compactor.stages._inputs import Split
     from compactor.tasks import Task
@@ -93,15 +95,23 @@ def mean_logits(work: Work, teachers: Sequence[TeacherModel], split: Split = "tr
     return mean
 
 
-def signal_of(work: Work, teachers: Sequence[TeacherModel], losses: Sequence[LossTerm]) -> TeacherSignal | None:
-    """Return what losses need of these teachers: their answers, the first one itself too if a loss looks inside, None if none asks."""
+def signal_of(
+    work: Work, teachers: Sequence[TeacherModel], losses: Sequence[LossTerm], kept: TeacherOutputs | None = None
+) -> TeacherSignal | None:
+    """Return what losses need of these teachers: their answers, the first one itself too if a loss looks inside, None if none asks.
+
+    With `kept`, only the highest logits of each answer.
+    """
     from compactor.distillation.objective import TeacherSignal
     from compactor.stages._inputs import load_model
+    from compactor.stages._top_answers import top_answers
 
     answers, inside = asks_for(losses)
     if not answers and not inside:
         return None
-    logits = mean_logits(work, teachers) if answers else None
+    logits: np.ndarray | KeptTop | None = None
+    if answers:
+        logits = mean_logits(work, teachers) if kept is None else top_answers(work, teachers, kept)
     return TeacherSignal(logits, load_model(work, teachers[0].folder) if inside else None)
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from compactor.base.artifact import Artifact
 from compactor.base.errors import Problem
 from compactor.base.settings import setting
+from compactor.distillation.keeping import TeacherOutputs, keeping_problems
 from compactor.distillation.losses import LossList, LossTerm
 from compactor.distillation.regimes.problems import regime_problems, zero_problems
 from compactor.distillation.regimes.settings import (
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 class Distill(Stage):
     """Build a student from the model before it, and train it on the teacher's answers and the labels."""
 
-    takes: ClassVar[frozenset[str]] = frozenset({"torch"})
+    takes: ClassVar[frozenset[str]] = frozenset({"torch", "answers"})
     gives: ClassVar[str] = "torch"
     uses_teacher: ClassVar[bool] = True
 
@@ -49,6 +50,9 @@ class Distill(Stage):
         FIRST, "who teaches: first (of the chain), previous (what this stage starts from), a model folder, or a hub id"
     )
     teachers: tuple[TeacherEntry, ...] = setting((), "several teachers instead of one: [{model, weight}, ...]")
+    teacher_outputs: TeacherOutputs | None = setting(
+        None, "keep only the highest logits of each answer, for many thousands of labels: {top_k: 32, temperature: 2}"
+    )
     mutual: Mutual | None = setting(None, "students trained together that teach each other: {students: 2}")
     born_again: BornAgain | None = setting(None, "generations of students, each taught by the one before: {generations: 2}")
     ema_teacher: EmaTeacher | None = setting(None, "the running average of the student teaches along: {decay: 0.999}")
@@ -73,6 +77,14 @@ class Distill(Stage):
         """Return the teachers that are named."""
         return self.teachers or (TeacherEntry(model=self.teacher),)
 
+    def asks_teacher(self, task: Task) -> frozenset[str]:
+        """Return what its losses need, unless teachers of its own answer them."""
+        if not any(entry.in_chain for entry in self.taught_by()):
+            return frozenset()
+        from compactor.distillation.losses import needs
+
+        return frozenset().union(*(needs(phase.losses or self.terms(task)) for phase in self.lessons))
+
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings."""
         del target
@@ -82,6 +94,7 @@ class Distill(Stage):
             yield from _below(before, student_problems(self.student, losses, task), first=number == 0)
             yield from loss_problems(task, losses, (*before, "losses"))
             yield from zero_problems(losses, (*before, "losses"))
+            yield from keeping_problems(self.teacher_outputs, losses, (*before, "losses"))
         for number, peer in enumerate(self.mutual.peers if self.mutual is not None else ()):
             yield from (((("mutual", "peers", number, *path)), problem) for path, problem in peer.problems(task))
         yield from regime_problems(self, task)

@@ -183,3 +183,24 @@ def test_a_prune_that_recovers_trains_on_the_rows_unless_it_is_told_not_to(tmp_p
     (tmp_path / "q.yaml").write_text(HEAD + text % "true")
     profile = load_profile(Path(tmp_path / "q.yaml"), check_files=False)
     assert profile.steps[2].stage.uses_extra
+
+
+@pytest.mark.parametrize(
+    ("form", "losses", "wanted"),
+    [
+        ("labels", "", "P028: distill has a loss that needs the teacher's probabilities, and answers does not give them"),
+        ("labels", "losses: [teacher_labels, cross_entropy]", ""),
+        ("probabilities", "", ""),
+        ("probabilities", "losses: [hidden_states]", "P028: distill has a loss that needs the teacher's hidden states"),
+    ],
+)
+def test_a_teacher_who_only_answers_is_asked_for_no_more(tmp_path, form, losses, wanted):
+    text = (
+        "data: {train: train.csv}\nstages:\n"
+        f"  - answers: {{file: a.csv, model: m, form: {form}}}\n  - distill: {{{losses}}}\n  - export\n"
+    )
+    if wanted:
+        assert wanted in told(tmp_path, text, check_files=False)
+    else:
+        (tmp_path / "p.yaml").write_text(HEAD + text)
+        assert load_profile(tmp_path / "p.yaml", check_files=False).steps[0].stage.gives == "answers"

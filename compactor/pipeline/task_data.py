@@ -1,0 +1,31 @@
+"""Do the data settings fit the task? What does not is told before anything is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from compactor.base.errors import Problem
+from compactor.pipeline.reader import Places
+
+if TYPE_CHECKING:
+    from compactor.data import DataSettings
+    from compactor.tasks import Task
+
+
+def task_data_problems(task: Task, data: DataSettings, places: Places) -> Iterator[Problem]:
+    """Yield settings of the data that this task has no use for."""
+    if data.source is not None and task.label_kind != "class":
+        sentence = f"{data.source} has one chapter for each text, and {task.name} wants other labels"
+        yield Problem("P029", sentence, "name your own rows with data.train", places.value(("data", "source")))
+    if data.separator is not None and task.label_kind != "classes":
+        sentence = f"data.separator cuts a cell into several labels, and {task.name} takes none or one"
+        yield Problem(
+            "P029", sentence, "leave it out, or set task: multi-label-classification", places.value(("data", "separator"))
+        )
+    if data.text_pair is not None and task.input_kind != "text":
+        sentence = f"{task.name} has no second sentence"
+        yield Problem("P029", sentence, "leave data.text_pair out", places.value(("data", "text_pair")))
+    if data.unlabelled is not None and task.input_kind != "text":
+        sentence = f"data.unlabelled names whole texts, which {task.name} does not read"
+        yield Problem("P029", sentence, "leave it out", places.value(("data", "unlabelled")))
