@@ -20,8 +20,15 @@ from compactor.distillation.schedules import value_at
 class TopAnswers(Protocol):
     """A teacher's kept answers of which only the highest logits of each row are there, with their rest at one temperature."""
 
-    temperature: float
-    labels: int
+    @property
+    def temperature(self) -> float:
+        """What the rest was summed up for."""
+        ...
+
+    @property
+    def labels(self) -> int:
+        """How many classes there are."""
+        ...
 
     def batch(self, rows: np.ndarray, device: torch.device) -> TopLogits:
         """Return those of some rows."""

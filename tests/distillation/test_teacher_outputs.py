@@ -135,7 +135,6 @@ def test_a_loss_at_another_temperature_is_refused_before_any_work() -> None:
 GROWTH = """
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 import numpy as np, torch
 from compactor.base.reporter import Reporter
 from compactor.distillation.teacher_outputs import write_teacher_logits
@@ -144,18 +143,15 @@ from tests.distillation import tiny
 class Many:
     lengths, answers = np.full(int(sys.argv[2]), 4), int(sys.argv[2])
     def __len__(self): return self.answers
-    def batch(self, rows): return {"input_ids": np.ones((len(rows), 4), np.int64), "attention_mask": np.ones((len(rows), 4), np.int64)}
+    def batch(self, rows):
+        ones = np.ones((len(rows), 4), np.int64)
+        return {"input_ids": ones, "attention_mask": ones, "token_type_ids": 0 * ones}
     def answer_rows(self, rows): return rows
     def gather(self, output, rows): return output
 
-class Teacher(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.inner = tiny.model(1)
-        self.wide = torch.randn(tiny.LABELS, 2000)
-    def forward(self, **given): return SimpleNamespace(logits=self.inner(**given).logits @ self.wide)
-
-write_teacher_logits(Teacher(), Many(), Path(sys.argv[1]), {}, threads=1, reporter=Reporter())
+teacher = tiny.model(1, layers=1)
+teacher.classifier = torch.nn.Linear(16, 2000)
+write_teacher_logits(teacher, Many(), Path(sys.argv[1]), {}, threads=1, reporter=Reporter())
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 print(int(status["VmHWM"].split()[0]) / 1024)
 """
