@@ -7,11 +7,11 @@ from typing import Any
 
 from compactor.base.atomic import read_json, write_json, write_text
 from compactor.bundle import snippets
+from compactor.bundle.answers import what_it_answers, what_it_does_not_know
 from compactor.bundle.layout import CARD, MANIFEST, MEASURED, PROFILE, SCHEMA
 from compactor.bundle.licenses import NOT_STATED
 from compactor.bundle.relocate import scrubbed
 
-LABELS_SHOWN = 12
 REAL_LENGTH = "data"
 # What of a row of report.json travels with the model. Settings are in profile.yaml, raw samples stay with the run.
 ROW = (
@@ -82,17 +82,14 @@ def write_card(folder: Path, report: dict[str, Any] | None) -> None:
 def _front_matter(manifest: dict[str, Any]) -> str:
     licence = manifest["licenses"]["model"]
     lines = [f"license: {licence}"] if licence else []
-    return "\n".join(["---", *lines, f"pipeline_tag: {manifest['task']}", "tags: [onnx, compactor]", "---"])
+    return "\n".join(["---", *lines, f"pipeline_tag: {manifest['pipeline_tag']}", "tags: [onnx, compactor]", "---"])
 
 
 def _what(manifest: dict[str, Any]) -> str:
-    labels = manifest["labels"]
-    shown = ", ".join(f"`{label}`" for label in labels[:LABELS_SHOWN])
-    more = f", and {len(labels) - LABELS_SHOWN} more (labels.json)" if len(labels) > LABELS_SHOWN else ""
     size = manifest["files"][manifest["model"]]["size_bytes"] / 1e6
     reads = "two sentences" if manifest["pair"] else "a text"
     return (
-        f"Reads {reads} of at most {manifest['max_length']} tokens and answers with one of {len(labels)} labels: {shown}{more}.\n\n"
+        f"Reads {reads} of at most {manifest['max_length']} tokens and answers with {what_it_answers(manifest)}.\n\n"
         f"ONNX, {manifest['precision']}, {size:.3g} MB, made by compactor {manifest['made']['compactor']} for the target "
         f"`{manifest['target']}`. It needs onnxruntime and a tokenizer, no PyTorch."
     )
@@ -176,7 +173,7 @@ def _care(manifest: dict[str, Any]) -> str:
         f"- Runtime: opset {manifest['opset']}{domains}; by its opset it loads from onnxruntime {manifest['oldest_onnxruntime']} on, "
         f"and was tested with {manifest['tested_onnxruntime']}.",
         f"- Longer texts are cut after {manifest['max_length']} tokens, special ones included.",
-        "- It knows the labels above and nothing else: every text gets one of them, also a text that belongs to none.",
+        f"- {what_it_does_not_know(manifest)}",
         "- Self-test: `compactor verify .`; in another language, feed the `inputs` of golden.json and compare with its outputs "
         "within its `tolerance`.",
     ]

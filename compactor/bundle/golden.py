@@ -64,9 +64,8 @@ def make_golden(model: Model, texts: Sequence[str], pairs: Sequence[str] | None)
                 "inputs": inputs,
                 # Libraries of other languages differ in how they cut: with this, a reader can tell such a case from a wrong tokenizer.
                 "at_max_length": len(inputs["input_ids"]) == model.interface.max_length,
-                model.interface.output: [float(value) for value in logits],
-                "answer": model(text, pair) if pair is not None else model(text),
-                "decided": _lead(logits) >= DECIDED,
+                model.interface.output: np.asarray(logits, dtype=np.float64).tolist(),
+                **_answer(model, logits, text, pair),
             }
         )
     return {
@@ -142,27 +141,56 @@ def wrong_outputs(model: Model, golden: dict[str, Any]) -> list[str]:
 
 
 def wrong_answers(model: Model, golden: dict[str, Any]) -> list[str]:
-    """Return the decided texts that are answered with another label."""
+    """Return the decided texts that are answered otherwise."""
     found = []
     for case in golden["cases"]:
-        label = model(*_texts(case))["label"]
-        if case["decided"] and label != case["answer"]["label"]:
-            found.append(f"{_shown(case)}: {label} instead of {case['answer']['label']}")
+        if not case["decided"]:
+            continue
+        here, expected = _named(model(*_texts(case))), _named(case["answer"])
+        if here != expected:
+            found.append(f"{_shown(case)}: {_told(here)} instead of {_told(expected)}")
     return found
+
+
+def _answer(model: Model, logits: np.ndarray, text: str, pair: str | None) -> dict[str, Any]:
+    """Return the answer for people, and whether it is clear enough for another machine to have to agree; embeddings have none."""
+    if model.interface.answer == "vector":
+        return {"decided": False}
+    answer = model(text, pair) if pair is not None else model(text)
+    return {"answer": answer, "decided": _lead(model.interface.answer, logits) >= DECIDED}
+
+
+def _named(answer: Any) -> list[tuple[Any, ...]]:
+    """Return what must be the same in two answers: labels, and the places of spans; the scores are compared as outputs."""
+    answers = answer if isinstance(answer, list) else [answer]
+    return sorted((each["label"], each.get("start"), each.get("end")) for each in answers)
+
+
+def _told(named: list[tuple[Any, ...]]) -> str:
+    return ", ".join(f"{label}" if start is None else f"{label} at {start}-{end}" for label, start, end in named) or "nothing"
 
 
 def _texts(case: dict[str, Any]) -> tuple[str] | tuple[str, str]:
     return (case["text"], case["pair"]) if "pair" in case else (case["text"],)
 
 
-def _lead(logits: np.ndarray) -> float:
-    """Return by how much the greatest probability leads the second."""
-    weights = np.exp(logits.astype(np.float64) - logits.max())
-    second, first = np.sort(weights / weights.sum())[-2:] if len(logits) > 1 else (0.0, 1.0)
-    return float(first - second)
+def _lead(kind: str, logits: np.ndarray) -> float:
+    """Return by how much the probability of what was chosen leads that of what was not, where it leads least; 0 for numbers."""
+    values = logits.astype(np.float64)
+    if kind == "number":
+        return 0.0
+    if kind == "classes":
+        chances = 1.0 / (1.0 + np.exp(-values))
+        return float(np.abs(2.0 * chances - 1.0).min())
+    weights = np.exp(values - values.max(axis=-1, keepdims=True))
+    if weights.shape[-1] < 2:
+        return 1.0
+    ordered = np.sort(weights / weights.sum(axis=-1, keepdims=True), axis=-1)
+    return float((ordered[..., -1] - ordered[..., -2]).min())
 
 
 def _cosine(one: np.ndarray, other: np.ndarray) -> float:
+    one, other = one.ravel(), other.ravel()
     norm = float(np.linalg.norm(one) * np.linalg.norm(other))
     return float(np.dot(one, other)) / norm if norm else float(np.array_equal(one, other))
 

@@ -24,7 +24,12 @@ MEANINGS = {
     "input_ids": "token ids, special tokens included",
     "attention_mask": "1 for a token, 0 for padding",
     "token_type_ids": "0 for the first sentence, 1 for the second",
-    "logits": "raw scores; softmax over the last axis gives probabilities",
+    # of the output, by what it means
+    "class": "raw scores; softmax over the last axis gives probabilities",
+    "classes": "raw scores; the logistic function gives each label's own probability, and a text has the labels above one half",
+    "number": "the number itself",
+    "tags": "raw scores for each token; softmax over the last axis gives probabilities; a word has the tag of its first token",
+    "vector": "the embedding of the text, of length 1",
 }
 # Products of 8-bit numbers that saturate at 16 bits without these (x86), and those that never do.
 INT8_DOT_PRODUCTS = ("avx_vnni", "avx512_vnni")
@@ -60,10 +65,12 @@ def make_manifest(
         "schema": SCHEMA,
         "name": name,
         "task": interface["task"],
+        "answer": interface.get("answer", "class"),
+        "pipeline_tag": interface.get("pipeline_tag", interface["task"]),
         "model": model,
         "precision": interface["precision"],
         "inputs": _described(interface["inputs"], required=True),
-        "outputs": _described(interface["outputs"]),
+        "outputs": _described(interface["outputs"], meaning=MEANINGS[interface.get("answer", "class")]),
         "labels": interface["labels"],
         "pair": interface["pair"],
         "max_length": interface["max_length"],
@@ -137,7 +144,7 @@ def _onnxruntime_version() -> str:
 
 
 def _described(values: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {name: {**value, **more, "meaning": MEANINGS.get(name, "")} for name, value in values.items()}
+    return {name: {**value, "meaning": MEANINGS.get(name, ""), **more} for name, value in values.items()}
 
 
 def _padding(interface: dict[str, Any], graph: dict[str, Any]) -> dict[str, Any]:

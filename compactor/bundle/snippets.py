@@ -13,7 +13,7 @@ With compactor (`pip install compactor`: onnxruntime, tokenizers, numpy):
 import compactor
 
 model = compactor.load(".")  # this folder
-print(model({texts}))  # {{"label": ..., "score": ...}}
+{call}
 ```"""
 
 PLAIN = """\
@@ -36,18 +36,18 @@ session = onnxruntime.InferenceSession(f"{{folder}}/{{manifest['model']}}", prov
 encoding = tokenizer.encode({texts})
 made = {{"input_ids": encoding.ids, "attention_mask": encoding.attention_mask, "token_type_ids": encoding.type_ids}}
 feed = {{name: np.array([made[name]], dtype=np.int64) for name in manifest["inputs"]}}
-(logits,) = session.run(["{output}"], feed)
-print(manifest["labels"][int(logits[0].argmax())])
+({output},) = session.run(["{output}"], feed)
+{read}
 ```"""
 
 OPTIMUM = """\
 With Optimum (`optimum-onnx`):
 
 ```python
-from optimum.onnxruntime import ORTModelForSequenceClassification
+from optimum.onnxruntime import {optimum}
 from transformers import AutoTokenizer
 
-model = ORTModelForSequenceClassification.from_pretrained(".", subfolder="{subfolder}", file_name="{file}")
+model = {optimum}.from_pretrained(".", subfolder="{subfolder}", file_name="{file}")
 tokenizer = AutoTokenizer.from_pretrained(".")
 ```"""
 
@@ -59,8 +59,8 @@ import {{ env, pipeline }} from "@huggingface/transformers";
 
 env.allowRemoteModels = false;
 env.localModelPath = "..";  // the folder that holds this one
-const classify = await pipeline("text-classification", "{name}", {{ dtype: "{dtype}" }});  // the name of this folder
-console.log(await classify({texts}));
+const answer = await pipeline("{pipeline}", "{name}", {{ dtype: "{dtype}" }});  // the name of this folder
+console.log(await answer({texts}{options}));
 ```
 
 transformers.js 4.3.1 gives the ids and answers of golden.json except for texts of more than {max_length} tokens: it cuts after it has
@@ -84,6 +84,42 @@ transformers.js 4.3.1 gives the ids and answers of golden.json except for texts 
 added the special tokens, and so loses the last of them. Cut such texts yourself."""
 
 
+# By what the output means: a call with compactor and what it gives; how plain Python reads the first row of the output;
+# Optimum's class; what transformers.js is told besides the text.
+READS = {
+    "class": (
+        'print(model({texts}))  # {{"label": ..., "score": ...}}',
+        'print(manifest["labels"][int(logits[0].argmax())])',
+        "ORTModelForSequenceClassification",
+        "",
+    ),
+    "classes": (
+        'print(model({texts}))  # [{{"label": ..., "score": ...}}, ...], the labels above one half',
+        'print([label for label, logit in zip(manifest["labels"], logits[0]) if logit > 0])',
+        "ORTModelForSequenceClassification",
+        ", {{ top_k: null }}",
+    ),
+    "number": (
+        'print(model({texts})["score"])  # the number',
+        "print(float(logits[0, 0]))",
+        "ORTModelForSequenceClassification",
+        ', {{ function_to_apply: "none" }}',
+    ),
+    "tags": (
+        'print(model({texts}))  # [{{"label": ..., "score": ..., "start": ..., "end": ..., "text": ...}}, ...]',
+        'for token, tag in zip(encoding.tokens, logits[0].argmax(axis=-1)):\n    print(token, manifest["labels"][int(tag)])',
+        "ORTModelForTokenClassification",
+        "",
+    ),
+    "vector": (
+        "print(model.embed({texts}).shape)  # (texts, width), each of length 1",
+        "print(embedding[0])",
+        "ORTModelForCustomTasks",
+        "",
+    ),
+}
+
+
 def loading(manifest: dict[str, Any]) -> str:
     """Return the section of the card that shows how to load this bundle.
 
@@ -91,8 +127,14 @@ def loading(manifest: dict[str, Any]) -> str:
         manifest: content of manifest.json.
     """
     texts = '"the first sentence", "the second sentence"' if manifest["pair"] else '"some text"'
+    call, read, optimum, options = READS[manifest["answer"]]
     values = {
         "texts": texts,
+        "call": call.format(texts=texts),
+        "read": read,
+        "optimum": optimum,
+        "options": options.format(),
+        "pipeline": manifest["pipeline_tag"],
         "output": next(iter(manifest["outputs"])),
         "subfolder": MODEL_FOLDER,
         "file": manifest["model"].removeprefix(f"{MODEL_FOLDER}/"),
@@ -100,5 +142,8 @@ def loading(manifest: dict[str, Any]) -> str:
         "name": "bundle",
         "max_length": manifest["max_length"],
     }
-    code = [COMPACTOR, PLAIN, OPTIMUM, JAVASCRIPT_PAIR if manifest["pair"] else JAVASCRIPT]
+    code = [COMPACTOR, PLAIN]
+    # A student of compactor's own family reads ids alone; Optimum and transformers.js do not know its configuration.
+    if list(manifest["inputs"]) != ["input_ids"]:
+        code += [OPTIMUM, JAVASCRIPT_PAIR if manifest["pair"] else JAVASCRIPT]
     return "\n\n".join(["## Load it", *[text.format(**values) for text in code]])

@@ -23,6 +23,7 @@ REQUIRED = (
     *(
         "name",
         "task",
+        "answer",
         "model",
         "precision",
         "inputs",

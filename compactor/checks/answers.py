@@ -11,7 +11,8 @@ import numpy as np
 from compactor.base.errors import StageError
 
 Batch = dict[str, np.ndarray]
-# input_ids, attention_mask, token_type_ids, each int64 (batch, sequence), to logits float32 (batch, labels)
+# input_ids, attention_mask, token_type_ids, each int64 (batch, sequence), to logits float32 (answers, labels): one answer a row, or one
+# a token where every token is answered, padding left out
 Answer = Callable[[Batch], np.ndarray]
 
 
@@ -51,8 +52,7 @@ def onnx_answer(path: Path, *, threads: int = 1) -> Answer:
     names = [value.name for value in session.get_inputs()]
 
     def answer(batch: Batch) -> np.ndarray:
-        logits: np.ndarray = session.run(None, {name: batch[name] for name in names})[0]
-        return logits
+        return _real(session.run(None, {name: batch[name] for name in names})[0], batch)
 
     return answer
 
@@ -71,9 +71,14 @@ def torch_answer(model: Any) -> Answer:
         names = ["input_ids", "attention_mask"] + ["token_type_ids"] * (types > 1)
         with torch.no_grad():
             logits: np.ndarray = model(**{name: torch.from_numpy(batch[name]) for name in names}).logits.float().numpy()
-        return logits
+        return _real(logits, batch)
 
     return answer
+
+
+def _real(logits: np.ndarray, batch: Batch) -> np.ndarray:
+    """Return answers as (answers, labels): of tokens, those that are no padding, row by row."""
+    return logits[batch["attention_mask"] == 1] if logits.ndim == 3 else logits
 
 
 def spread(encoded: EncodedRows, count: int) -> np.ndarray:
@@ -84,5 +89,5 @@ def spread(encoded: EncodedRows, count: int) -> np.ndarray:
 
 
 def answer_one_by_one(answer: Answer, encoded: EncodedRows, rows: np.ndarray) -> np.ndarray:
-    """Return the logits of rows given alone and unpadded, as an app gives them; (rows, labels)."""
+    """Return the logits of rows given alone and unpadded, as an app gives them; (answers, labels)."""
     return np.concatenate([answer(encoded.batch(np.array([row]))) for row in rows])

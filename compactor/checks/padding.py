@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from compactor.base.finding import Finding
-from compactor.checks.agreement import Agreement, agreement
+from compactor.checks.agreement import Agreement, Same, agreement, same_label
 from compactor.checks.answers import Answer, EncodedRows, answer_one_by_one, spread
 
 ROWS = 64
@@ -15,16 +15,15 @@ MATES = 8  # rows of one batch
 UNNOTICED = 1e-3  # of the largest logit
 
 
-def padding_agreement(answer: Answer, encoded: EncodedRows) -> Agreement:
+def padding_agreement(answer: Answer, encoded: EncodedRows, same: Same = same_label) -> Agreement:
     """Compare the answers to texts given alone with those given in batches of 8, short and long texts together."""
     rows = spread(encoded, ROWS)
-    alone = answer_one_by_one(answer, encoded, rows)
-    together = np.empty_like(alone)
     batches = -(-len(rows) // MATES)
-    for batch in range(batches):
-        members = np.arange(batch, len(rows), batches)  # every batch holds short texts and long ones
-        together[members] = answer(encoded.batch(rows[members]))
-    return agreement(alone, together)
+    # Every batch holds short texts and long ones.
+    members = [rows[np.arange(batch, len(rows), batches)] for batch in range(batches)]
+    alone = [answer_one_by_one(answer, encoded, each) for each in members]
+    together = [answer(encoded.batch(each)) for each in members]
+    return agreement(np.concatenate(alone), np.concatenate(together), same)
 
 
 def padding(found: Agreement, *, place: str) -> Iterator[Finding]:

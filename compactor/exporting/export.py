@@ -107,6 +107,8 @@ def _write_surroundings(
     interface = {
         "schema": INTERFACE_SCHEMA,
         "task": task.name,
+        "answer": task.label_kind,
+        "pipeline_tag": task.pipeline_tag,
         "inputs": {name: {"dtype": "int64", "axes": list(INPUT_AXES)} for name in names},
         "outputs": {name: {"dtype": "float32", "axes": list(axes)} for name, axes in outputs.items()},
         "max_length": tokenizer.max_length(source),

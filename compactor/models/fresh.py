@@ -66,5 +66,6 @@ def new_encoder(
         num_labels=len(labels),
         id2label=dict(enumerate(labels)),
         label2id={label: number for number, label in enumerate(labels)},
+        problem_type=task.problem_type,
     )
     return from_config(config, task)

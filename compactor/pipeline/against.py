@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from compactor.pipeline.execute import Session
 from compactor.pipeline.record import Row
 
 
 def hold_against(session: Session, rows: list[Row], controls: list[Row]) -> None:
     """Fill `against` of every scored row: the rows it is read beside, each with the difference and its 95 % interval."""
-    from compactor.tasks.metrics import paired_difference
-
     data = session.open_data()
     split = data.test if data.test is not None else data.validation
-    right = {row.id: _right(session, row, split.labels) for row in rows + controls}
+    labels, profile = split.labels, session.profile
     for row, other in _pairs(rows, controls):
-        mine, theirs = right[row.id], right[other.id]
-        if mine is not None and theirs is not None:
-            difference, interval = paired_difference(mine, theirs, session.profile.seed)
+        if row.answers is None or other.answers is None:
+            continue
+        found = profile.task.difference(row.answers, other.answers, labels, seed=profile.seed, names=data.labels)
+        if found is not None:
+            difference, interval = found
             row.against[other.id] = {"difference": difference, "ci95": list(interval)}
-
-
-def _right(session: Session, row: Row, labels: np.ndarray) -> np.ndarray | None:
-    return None if row.answers is None else session.profile.task.right(row.answers, labels)
 
 
 def _pairs(rows: list[Row], controls: list[Row]) -> Iterator[tuple[Row, Row]]:

@@ -49,6 +49,7 @@ class Session:
                 cache=self.store.root / "data",
                 online=self.online,
                 reporter=self.reporter,
+                kind=profile.task.label_kind,
             )
             for finding in self._data.findings:
                 self.reporter.finding(finding)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -11,20 +11,42 @@ if TYPE_CHECKING:
     from compactor.data import Rows
 
 
-def fit_linear(train: Rows, *, seed: int) -> Callable[[Rows], np.ndarray]:
-    """Fit TF-IDF and logistic regression on the training rows; return a function from rows to scores (n, labels) float32.
+KINDS = frozenset({"class", "classes", "number"})  # of labels; a tag needs the words around it, an image its pixels
 
-    Sentence pairs are joined by a separator. Labels that do not occur in the training rows get the lowest score.
+
+def fit_linear(train: Rows, *, seed: int) -> Callable[[Rows], np.ndarray]:
+    """Fit TF-IDF and a linear model on the training rows; return a function from rows to answers as tasks score them, float32.
+
+    Logistic regression for classes, one for each label where a row may have several, ridge regression for numbers. Sentence pairs
+    are joined by a separator. Classes that do not occur in the training rows get the lowest score.
     """
     import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline, make_union
 
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2, dtype=np.float32)
     characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2, dtype=np.float32)
     # Large sets keep the word n-grams alone: the character n-grams of a million texts do not fit.
     features = make_union(words, characters) if len(train) <= 20_000 else words
+    if train.labels.ndim == 1:
+        return _classes(features, train, seed)
+    model = make_pipeline(features, _sets(seed) if _are_sets(train.labels) else _numbers(seed))
+    model.fit(_joined(train), train.labels)
+    answer = model.decision_function if _are_sets(train.labels) else model.predict
+    columns = train.labels.shape[1]
+
+    def scores(rows: Rows) -> np.ndarray:
+        answers: np.ndarray = np.asarray(answer(_joined(rows)), dtype=np.float32).reshape(len(rows), columns)
+        return answers
+
+    return scores
+
+
+def _classes(features: Any, train: Rows, seed: int) -> Callable[[Rows], np.ndarray]:
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
     model = make_pipeline(features, LogisticRegression(C=10.0, max_iter=300, random_state=seed))
     model.fit(_joined(train), train.labels)
     known = model.classes_.astype(int)
@@ -38,6 +60,24 @@ def fit_linear(train: Rows, *, seed: int) -> Callable[[Rows], np.ndarray]:
         return full
 
     return scores
+
+
+def _are_sets(labels: np.ndarray) -> bool:
+    """Whether float labels (n, columns) are sets of labels, and not numbers."""
+    return bool(labels.shape[1] > 1 or ((labels == 0) | (labels == 1)).all())
+
+
+def _sets(seed: int) -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
+
+    return OneVsRestClassifier(LogisticRegression(C=10.0, max_iter=300, random_state=seed))
+
+
+def _numbers(seed: int) -> Any:
+    from sklearn.linear_model import Ridge
+
+    return Ridge(alpha=1.0, random_state=seed)
 
 
 def _joined(rows: Rows) -> list[str]:

@@ -12,6 +12,8 @@ from compactor.base.errors import CompactorError, MissingError
 SCHEMA = 1
 MANIFEST, INTERFACE = "manifest.json", "interface.json"
 NEEDED = ("task", "inputs", "outputs", "max_length", "pad_id", "pair", "precision")
+# What an output can mean.
+ANSWERS = ("class", "classes", "number", "tags", "vector")
 # Names that the exporters give to what the tokenizer makes.
 FEEDS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -23,9 +25,10 @@ class Interface:
     Attributes:
         folder: as it was given.
         model: the ONNX file.
-        task: the transformers task name.
+        task: the task's name.
+        answer: what the output means: `class`, `classes`, `number`, `tags` or `vector`; see `compactor.runtime.answers`.
         inputs: names of the graph's inputs, int64 (batch, sequence).
-        output: name of the output that is read, float32 (batch, labels).
+        output: name of the output that is read, float32 (batch, labels), or (batch, sequence, labels) for tags.
         labels: label names in id order.
         max_length: most tokens of a text, special ones included; longer texts are cut.
         pad_id: token that fills the shorter texts of a batch.
@@ -41,6 +44,7 @@ class Interface:
     folder: Path
     model: Path
     task: str
+    answer: str
     inputs: tuple[str, ...]
     output: str
     labels: tuple[str, ...]
@@ -114,12 +118,16 @@ def _interface(folder: Path, told: dict[str, Any]) -> Interface:
         if not path.is_file():
             sentence = f"{folder} has no {path.relative_to(folder).as_posix()}"
             raise MissingError("T201", sentence, "give the whole folder, as it was built")
+    answer = str(told.get("answer", "class"))  # not told in folders that older versions made
+    if answer not in ANSWERS:
+        raise ValueError(f"answer {answer} is not one of {', '.join(ANSWERS)}: upgrade compactor")
     labels = told.get("labels") or read_json_file(folder / "labels.json")
     session = told.get("session", {})
     return Interface(
         folder=folder,
         model=model,
         task=str(told["task"]),
+        answer=answer,
         inputs=inputs,
         output=next(iter(told["outputs"])),
         labels=tuple(str(label) for label in labels),

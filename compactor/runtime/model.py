@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from compactor.runtime.answers import TAGS, VECTOR, read_answer
 from compactor.runtime.interface import Interface
-from compactor.runtime.texts import Texts, encode
-
-CLASSIFICATION = "text-classification"
+from compactor.runtime.texts import Texts, Tokens, tokenize
 
 
 class Model:
-    """Texts in, labels out.
+    """Texts in, answers out: labels, numbers, spans or embeddings, as the interface says.
 
     Texts are answered one by one and without padding, unless `batch_size` is given: the answers of a dynamically quantized model
     depend on padding and on the other texts of the batch.
@@ -34,12 +33,6 @@ class Model:
         """The execution providers that onnxruntime uses, the first before the others."""
         return tuple(self._session.get_providers())
 
-    @overload
-    def __call__(self, texts: str, pairs: str | None = None, *, batch_size: int | None = None) -> dict[str, Any]: ...  # type: ignore[overload-overlap]
-    @overload
-    def __call__(
-        self, texts: Sequence[str], pairs: Sequence[str] | None = None, *, batch_size: int | None = None
-    ) -> list[dict[str, Any]]: ...
     def __call__(self, texts: Texts, pairs: Texts | None = None, *, batch_size: int | None = None) -> Any:
         """Answer one text or many.
 
@@ -49,37 +42,71 @@ class Model:
             batch_size: answer so many at once, padded to the longest of them.
 
         Returns:
-            `{"label", "score"}` for one text, a list of them for a sequence; the score is the probability, 0 to 1.
+            The answer to one text, or a list of them for a sequence. Classification: `{"label", "score"}`, the score being the
+            probability, 0 to 1. Multi-label: a list of these, likeliest first, perhaps empty. Regression: the same form, the score
+            being the number. Token classification: a list of `{"label", "score", "start", "end", "text"}` in order of the text.
 
         Raises:
             TypeError: something is not a text.
-            ValueError: pairs are missing, not wanted, or not as many as texts.
+            ValueError: pairs are missing, not wanted, or not as many as texts; or the model gives embeddings, see `embed`.
         """
-        if self.interface.task != CLASSIFICATION:
-            raise ValueError(f"a model for {self.interface.task} gives no labels: use logits()")
-        answers = [self._answer(row) for row in self.logits(texts, pairs, batch_size=batch_size)]
+        if self.interface.answer == VECTOR:
+            raise ValueError(f"a model for {self.interface.task} gives no labels: use embed()")
+        answers = [
+            read_answer(self.interface.answer, output, self.labels, tokens)
+            for tokens, output in self._outputs(texts, pairs, batch_size)
+        ]
         return answers[0] if isinstance(texts, str) else answers
 
-    def logits(self, texts: Texts, pairs: Texts | None = None, *, batch_size: int | None = None) -> np.ndarray:
-        """Return the raw scores, float32 (texts, labels); one text gives one row. Arguments and errors as for a call."""
-        if batch_size is not None and batch_size < 1:
-            raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
-        found = [self._run(batch) for batch in self._batches(texts, pairs, batch_size or 1)]
-        return np.concatenate(found) if found else np.zeros((0, len(self.labels)), dtype=np.float32)
+    def logits(self, texts: Texts, pairs: Texts | None = None, *, batch_size: int | None = None) -> Any:
+        """Return the raw scores, float32 (texts, labels); one text gives one row. Arguments and errors as for a call.
+
+        A model that tags words gives a list: for each text (tokens, labels), special tokens included, as `encode` has them.
+        """
+        found = [output for _, output in self._outputs(texts, pairs, batch_size)]
+        if self.interface.answer == TAGS:
+            return found
+        return np.stack(found) if found else np.zeros((0, self._width()), dtype=np.float32)
+
+    def embed(self, texts: Texts, *, batch_size: int | None = None) -> np.ndarray:
+        """Return the embeddings of texts, float32 (texts, width), of length 1: their products are their cosines.
+
+        Raises:
+            TypeError: something is not a text.
+            ValueError: the model gives labels, not embeddings.
+        """
+        if self.interface.answer != VECTOR:
+            raise ValueError(f"a model for {self.interface.task} gives no embeddings: call it, or use logits()")
+        vectors: np.ndarray = self.logits(texts, batch_size=batch_size)
+        return vectors
 
     def encode(self, texts: Texts, pairs: Texts | None = None) -> list[dict[str, list[int]]]:
         """Return what the model is fed, for each text: token ids and the rest by name of the graph's input, unpadded."""
-        return list(encode(self._tokenizer, self.interface, texts, pairs))
+        return [tokens.inputs for tokens in tokenize(self._tokenizer, self.interface, texts, pairs)]
 
-    def _batches(self, texts: Texts, pairs: Texts | None, batch_size: int) -> Iterator[dict[str, np.ndarray]]:
-        waiting: list[dict[str, list[int]]] = []
-        for row in encode(self._tokenizer, self.interface, texts, pairs):
-            waiting.append(row)
+    def _outputs(self, texts: Texts, pairs: Texts | None, batch_size: int | None) -> Iterator[tuple[Tokens, np.ndarray]]:
+        """Yield each text's tokens with what the graph gives for it: (labels,), or (tokens, labels) without padding."""
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
+        for batch in self._batches(texts, pairs, batch_size or 1):
+            output = self._run(self._pad([tokens.inputs for tokens in batch]))
+            for tokens, row in zip(batch, output, strict=True):
+                yield tokens, row[: len(tokens.inputs["input_ids"])] if self.interface.answer == TAGS else row
+
+    def _width(self) -> int:
+        """Return how many numbers the graph gives for a text."""
+        width = self._session.get_outputs()[0].shape[-1]
+        return width if isinstance(width, int) else len(self.labels)
+
+    def _batches(self, texts: Texts, pairs: Texts | None, batch_size: int) -> Iterator[list[Tokens]]:
+        waiting: list[Tokens] = []
+        for tokens in tokenize(self._tokenizer, self.interface, texts, pairs):
+            waiting.append(tokens)
             if len(waiting) == batch_size:
-                yield self._pad(waiting)
+                yield waiting
                 waiting = []
         if waiting:
-            yield self._pad(waiting)
+            yield waiting
 
     def _pad(self, rows: list[dict[str, list[int]]]) -> dict[str, np.ndarray]:
         longest = max(len(row["input_ids"]) for row in rows)
@@ -94,11 +121,6 @@ class Model:
     def _run(self, feed: dict[str, np.ndarray]) -> np.ndarray:
         (answer,) = self._session.run([self.interface.output], feed)
         return np.asarray(answer, dtype=np.float32)
-
-    def _answer(self, logits: np.ndarray) -> dict[str, Any]:
-        weights = np.exp(logits.astype(np.float64) - logits.max())
-        best = int(logits.argmax())
-        return {"label": self.labels[best], "score": float(weights[best] / weights.sum())}
 
     def __repr__(self) -> str:
         about = self.interface

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from compactor.runtime.interface import Interface
@@ -13,8 +14,23 @@ CHARACTERS_PER_TOKEN = 64
 GROWTH = 8
 
 
-def encode(tokenizer: Any, interface: Interface, texts: Texts, pairs: Texts | None) -> Iterator[dict[str, list[int]]]:
-    """Yield the token ids, mask and types of each text, by name of the graph's input, at most `max_length` long.
+@dataclass(frozen=True)
+class Tokens:
+    """One text as the model reads it.
+
+    Attributes:
+        text: what was tokenized.
+        encoding: of the library `tokenizers`: ids, offsets, word ids.
+        inputs: token ids, mask and types by name of the graph's input.
+    """
+
+    text: str
+    encoding: Any
+    inputs: dict[str, list[int]]
+
+
+def tokenize(tokenizer: Any, interface: Interface, texts: Texts, pairs: Texts | None) -> Iterator[Tokens]:
+    """Yield each text's tokens, at most `max_length` of them.
 
     Args:
         tokenizer: of the library `tokenizers`, with truncation set and without padding.
@@ -46,12 +62,13 @@ def _checked(texts: Any, what: str) -> list[str]:
     return found
 
 
-def _row(tokenizer: Any, interface: Interface, text: str, pair: str | None) -> dict[str, list[int]]:
-    encoding = _encoding(tokenizer, interface.max_length, _valid(text), None if pair is None else _valid(pair))
+def _row(tokenizer: Any, interface: Interface, text: str, pair: str | None) -> Tokens:
+    text = _valid(text)
+    encoding = _encoding(tokenizer, interface.max_length, text, None if pair is None else _valid(pair))
     made = {"input_ids": encoding.ids, "attention_mask": encoding.attention_mask, "token_type_ids": encoding.type_ids}
     if not encoding.ids:  # a tokenizer without special tokens, an empty text: a graph needs one token at least
         made = {"input_ids": [interface.pad_id], "attention_mask": [1], "token_type_ids": [0]}
-    return {name: made[name] for name in interface.inputs}
+    return Tokens(text, encoding, {name: made[name] for name in interface.inputs})
 
 
 def _encoding(tokenizer: Any, max_length: int, text: str, pair: str | None) -> Any:

@@ -32,6 +32,7 @@ def exit_values(model: Any, exits: Exits, work: Work) -> dict[str, float]:
                 answers[layer][chosen] = logits.numpy()
     exits.finish(model)
     quality = {
-        layer: work.task.quality(given, rows.labels, split="validation", seed=work.seed) for layer, given in answers.items()
+        layer: work.task.quality(given, rows.labels, split="validation", seed=work.seed, names=work.data.labels)
+        for layer, given in answers.items()
     }
     return {str(layer): found.value for layer, found in quality.items()}

@@ -43,7 +43,7 @@ def fit_model(
     held_out = encoded(work, tokenizer, "validation")
 
     def validate(current: Any) -> float:
-        return work.task.value(predict(current, held_out, threads=work.threads), held_out.labels)
+        return work.task.value(predict(current, held_out, threads=work.threads), held_out.labels, names=work.data.labels)
 
     return fit(
         model,
@@ -66,5 +66,5 @@ def validation_value(model: Any, work: Work, tokenizer: Path) -> dict[str, Any]:
 
     held_out = encoded(work, tokenizer, "validation")
     logits = predict(model, held_out, threads=work.threads, reporter=work.reporter)
-    quality = work.task.quality(logits, held_out.labels, split="validation", seed=work.seed)
+    quality = work.task.quality(logits, held_out.labels, split="validation", seed=work.seed, names=work.data.labels)
     return {"metric": quality.metric, "value": quality.value, "rows": quality.n}

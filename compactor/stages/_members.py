@@ -50,6 +50,7 @@ def members_facts(work: Work, count: int) -> dict[str, Any]:
         for folder, held_out in zip(folders, rows, strict=True)
     ]
     mean = mean_of_answers([torch.from_numpy(one) for one in answers], [1.0] * count, problem_type(work.task)).numpy()
-    scores = [work.task.quality(one, rows[0].labels, split="validation", seed=work.seed) for one in [*answers, mean]]
+    told: dict[str, Any] = {"split": "validation", "seed": work.seed, "names": work.data.labels}
+    scores = [work.task.quality(one, rows[0].labels, **told) for one in [*answers, mean]]
     *alone, together = [score.value for score in scores]
     return {"metric": scores[0].metric, "validation": alone, "together": together}

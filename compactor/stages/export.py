@@ -92,7 +92,7 @@ def _check_parity(source: Artifact, work: Work) -> None:
     for logits, place in ((reference, "the torch model"), (candidate, "model.onnx")):
         for finding in finite(np.concatenate(logits), place=place):
             raise StageError(finding.code, f"{place}: {finding.sentence}", finding.hint)
-    found = agreement(np.concatenate(reference), np.concatenate(candidate))
+    found = agreement(np.concatenate(reference), np.concatenate(candidate), work.task.same)
     work.facts["parity"] = {**found.as_dict(), "tolerance": TOLERANCE, "shapes": tried}
     for finding in parity(found, place="model.onnx"):
         raise StageError(finding.code, finding.sentence, finding.hint)

@@ -111,7 +111,7 @@ def _compare(source: Path, work: Work) -> None:
     candidate = answer_one_by_one(quantized, rows, chosen)
     for finding in finite(candidate, place="model.onnx"):
         raise StageError(finding.code, f"the quantized model: {finding.sentence}", finding.hint)
-    found, moved = agreement(reference, candidate), padding_agreement(quantized, rows)
+    found, moved = agreement(reference, candidate, work.task.same), padding_agreement(quantized, rows, work.task.same)
     work.facts["agreement_with_fp32"], work.facts["padding"] = found.as_dict(), moved.as_dict()
     before, after = ((folder / "model.onnx").stat().st_size for folder in (source, work.folder))
     work.facts["size_bytes"] = {"before": before, "after": after}

@@ -87,7 +87,14 @@ class Task(ABC):
 
     @abstractmethod
     def quality(
-        self, logits: np.ndarray, labels: np.ndarray, *, split: str, seed: int, teacher_logits: np.ndarray | None = None
+        self,
+        logits: np.ndarray,
+        labels: np.ndarray,
+        *,
+        split: str,
+        seed: int,
+        teacher_logits: np.ndarray | None = None,
+        names: tuple[str, ...] = (),
     ) -> Quality:
         """Score answers.
 
@@ -97,13 +104,14 @@ class Task(ABC):
             split: `validation` or `test`.
             seed: of the bootstrap.
             teacher_logits: the teacher's answers on the same split.
+            names: of the labels in id order; needed where a name tells how answers belong together, as `B-PER` and `I-PER` do.
 
         Raises:
             ValueError: the shapes do not fit, there are no rows, or an answer is not a number.
         """
 
     @abstractmethod
-    def value(self, logits: np.ndarray, labels: np.ndarray) -> float:
+    def value(self, logits: np.ndarray, labels: np.ndarray, *, names: tuple[str, ...] = ()) -> float:
         """Return the main figure alone, without interval: what training watches on the validation rows. Higher is better."""
 
     @abstractmethod
@@ -116,12 +124,13 @@ class Task(ABC):
         return None
 
     def difference(
-        self, one: np.ndarray, other: np.ndarray, labels: np.ndarray, *, seed: int
+        self, one: np.ndarray, other: np.ndarray, labels: np.ndarray, *, seed: int, names: tuple[str, ...] = ()
     ) -> tuple[float, tuple[float, float]] | None:
         """Compare two models on the same rows: the difference of the main figure and its 95 % interval; None if it cannot be told.
 
         Row by row, which is far sharper than comparing two intervals.
         """
+        del names
         first, second = self.right(one, labels), self.right(other, labels)
         if first is None or second is None:
             return None

@@ -23,7 +23,14 @@ class MultiLabelClassification(Task):
     teacher_loss: ClassVar[str] = "bernoulli"
 
     def quality(
-        self, logits: np.ndarray, labels: np.ndarray, *, split: str, seed: int, teacher_logits: np.ndarray | None = None
+        self,
+        logits: np.ndarray,
+        labels: np.ndarray,
+        *,
+        split: str,
+        seed: int,
+        teacher_logits: np.ndarray | None = None,
+        names: tuple[str, ...] = (),
     ) -> Quality:
         """Score answers by F1 over all labels of all rows; F1 label by label and whole sets stand beside it. See `Task.quality`."""
         from compactor.tasks.metrics.resampling import sums_interval
@@ -42,7 +49,7 @@ class MultiLabelClassification(Task):
             agreement_with_teacher=None if teacher_logits is None else float(self.same(logits, teacher_logits).mean()),
         )
 
-    def value(self, logits: np.ndarray, labels: np.ndarray) -> float:
+    def value(self, logits: np.ndarray, labels: np.ndarray, *, names: tuple[str, ...] = ()) -> float:
         """Return micro F1."""
         from compactor.tasks.metrics.sets import f1
 
@@ -54,7 +61,7 @@ class MultiLabelClassification(Task):
         return same
 
     def difference(
-        self, one: np.ndarray, other: np.ndarray, labels: np.ndarray, *, seed: int
+        self, one: np.ndarray, other: np.ndarray, labels: np.ndarray, *, seed: int, names: tuple[str, ...] = ()
     ) -> tuple[float, tuple[float, float]] | None:
         """Compare micro F1, the rows resampled for both together."""
         from compactor.tasks.metrics.resampling import sums_difference

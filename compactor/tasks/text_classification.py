@@ -22,7 +22,14 @@ class TextClassification(Task):
     teacher_loss: ClassVar[str] = "hinton"
 
     def quality(
-        self, logits: np.ndarray, labels: np.ndarray, *, split: str, seed: int, teacher_logits: np.ndarray | None = None
+        self,
+        logits: np.ndarray,
+        labels: np.ndarray,
+        *,
+        split: str,
+        seed: int,
+        teacher_logits: np.ndarray | None = None,
+        names: tuple[str, ...] = (),
     ) -> Quality:
         """Score answers by accuracy; macro F1 and Matthews correlation stand beside it. See `Task.quality`."""
         import numpy as np
@@ -41,7 +48,7 @@ class TextClassification(Task):
             agreement_with_teacher=None if teacher_logits is None else float(self.same(logits, teacher_logits).mean()),
         )
 
-    def value(self, logits: np.ndarray, labels: np.ndarray) -> float:
+    def value(self, logits: np.ndarray, labels: np.ndarray, *, names: tuple[str, ...] = ()) -> float:
         """Return the accuracy."""
         return float(self.right(logits, labels).mean())
 

@@ -25,7 +25,14 @@ class TextRegression(Task):
     teacher_loss: ClassVar[str] = "logit_mse"
 
     def quality(
-        self, logits: np.ndarray, labels: np.ndarray, *, split: str, seed: int, teacher_logits: np.ndarray | None = None
+        self,
+        logits: np.ndarray,
+        labels: np.ndarray,
+        *,
+        split: str,
+        seed: int,
+        teacher_logits: np.ndarray | None = None,
+        names: tuple[str, ...] = (),
     ) -> Quality:
         """Score answers by rank correlation; linear correlation, squared error and the share of variance stand beside it.
 
@@ -50,7 +57,7 @@ class TextRegression(Task):
             agreement_with_teacher=None if teacher_logits is None else float(self.same(logits, teacher_logits).mean()),
         )
 
-    def value(self, logits: np.ndarray, labels: np.ndarray) -> float:
+    def value(self, logits: np.ndarray, labels: np.ndarray, *, names: tuple[str, ...] = ()) -> float:
         """Return the rank correlation."""
         from compactor.tasks.metrics.ranks import spearman
 
@@ -64,7 +71,7 @@ class TextRegression(Task):
         return same
 
     def difference(
-        self, one: np.ndarray, other: np.ndarray, labels: np.ndarray, *, seed: int
+        self, one: np.ndarray, other: np.ndarray, labels: np.ndarray, *, seed: int, names: tuple[str, ...] = ()
     ) -> tuple[float, tuple[float, float]] | None:
         """Compare the rank correlations, the rows resampled for both together."""
         from compactor.tasks.metrics.ranks import spearman_draws

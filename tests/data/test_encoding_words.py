@@ -39,7 +39,7 @@ def rows_of(sentences, seed=0):
 
 def random_sentences(count, seed=0):
     rng = np.random.default_rng(seed)
-    letters = list("abcdefgh") + ["a.", "b,c"]
+    letters = [*"abcdefgh", "a.", "b,c"]
     return [["".join(rng.choice(letters, size=rng.integers(1, 5))) for _ in range(rng.integers(0, 12))] for _ in range(count)]
 
 

@@ -104,7 +104,7 @@ def test_missing_file_with_a_guess(write, refused):
 
 
 def test_unknown_format(write, refused):
-    assert "format of a.txt is not known" in refused("D101", train=write("a.txt", FEW))
+    assert "format of a.dat is not known" in refused("D101", train=write("a.dat", FEW))
 
 
 def test_the_first_folder_that_has_the_file_wins(tmp_path, write):
