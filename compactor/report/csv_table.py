@@ -15,7 +15,8 @@ COLUMNS = (
     "metric", "quality", "quality_low", "quality_high", "quality_rows", "quality_split", "agreement_with_teacher",
     "parameters", "size_bytes", *(f"size_{part}_bytes" for part in PARTS),
     "batch", "length", "threads", "p50_ms", "p50_low_ms", "p50_high_ms", "p90_ms", "p99_ms", "mean_ms", "samples", "cpu_ms",
-    "throughput_per_s", "load_ms", "first_ms", "peak_memory_bytes", "seconds", "from_store",
+    "throughput_per_s", "load_ms", "first_ms", "peak_memory_bytes", "mixed_memory_bytes", "from_text_p50_ms", "best_texts_per_s",
+    "energy_mj", "cost_per_million", "currency", "seconds", "from_store",
 )  # fmt: skip
 
 
@@ -51,7 +52,17 @@ def _values(report: Report, row: Row, cell: Cell | None) -> Iterator[tuple[str, 
         yield from (("p50_low_ms", low), ("p50_high_ms", high), ("p90_ms", cell.p90), ("p99_ms", cell.p99))
         yield from (("mean_ms", cell.mean), ("samples", cell.n), ("cpu_ms", cell.cpu_ms))
     yield from (("throughput_per_s", row.throughput_per_s), ("load_ms", row.load_ms), ("first_ms", row.first_ms))
-    yield from (("peak_memory_bytes", row.peak_memory_bytes), ("seconds", row.seconds), ("from_store", row.from_store))
+    yield from (("peak_memory_bytes", row.peak_memory_bytes), ("mixed_memory_bytes", row.mixed_memory_bytes))
+    yield from (
+        ("from_text_p50_ms", row.end_to_end.p50 if row.end_to_end else None),
+        ("best_texts_per_s", row.best_texts_per_s),
+    )
+    yield from (
+        ("energy_mj", row.energy_mj),
+        ("cost_per_million", row.cost.get("value")),
+        ("currency", row.cost.get("currency")),
+    )
+    yield from (("seconds", row.seconds), ("from_store", row.from_store))
 
 
 def _field(value: Any) -> Any:

@@ -81,6 +81,8 @@ def _start(report: Report) -> Markup:
     )
     if row.throughput_per_s is not None:
         told.append(f"{words.significant(row.throughput_per_s)} answers a second")
+    if row.cost:
+        told.append(f"{words.significant(row.cost['value'])} {row.cost['currency']} a million answers")
     return _tile(report, "Peak memory", peak, told, "", "", timed=True)
 
 

@@ -54,7 +54,11 @@ class Score:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the trade-off, of the chain or (with `control` set) beside it."""
+    """One row of the trade-off, of the chain or (with `control` set) beside it.
+
+    `mixed_memory_bytes` is resident after inputs of changing lengths, `end_to_end` starts from text, `best_texts_per_s` is the most
+    that any batch and number of workers reached, `cost` holds `value` and `currency` of a million answers.
+    """
 
     id: str
     stage: str
@@ -71,6 +75,11 @@ class Row:
     load_ms: float | None
     first_ms: float | None
     peak_memory_bytes: int | None
+    mixed_memory_bytes: int | None
+    end_to_end: Cell | None
+    best_texts_per_s: float | None
+    energy_mj: float | None
+    cost: Mapping[str, Any]
     seconds: float | None
     from_store: bool
     evidence: str | None
@@ -209,6 +218,11 @@ def _row(value: Mapping[str, Any]) -> Row:
         load_ms=value.get("load_ms"),
         first_ms=value.get("first_ms"),
         peak_memory_bytes=value.get("peak_memory_bytes"),
+        mixed_memory_bytes=_mapping(value.get("memory_bytes")).get("mixed_lengths"),
+        end_to_end=_cell(value["end_to_end_ms"]) if value.get("end_to_end_ms") else None,
+        best_texts_per_s=_mapping(_mapping(value.get("scenarios")).get("offline")).get("texts_per_s"),
+        energy_mj=_mapping(value.get("energy")).get("mj_per_text"),
+        cost=_mapping(value.get("cost_per_million")),
         seconds=value.get("seconds"),
         from_store=bool(value.get("from_store")),
         evidence=value.get("evidence"),

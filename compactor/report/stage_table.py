@@ -27,10 +27,15 @@ RUNNING = (
     ("p90", "p90", "ms"),
     ("p99", "p99", "ms"),
     ("cpu", "CPU time", "ms an answer"),
+    ("text", "From text, p50", "ms, tokenized too"),
     ("throughput", "Throughput", "answers a second"),
+    ("best", "At most", "answers a second, any batch and workers"),
     ("load", "Load", "ms"),
     ("first", "First answer", "ms"),
     ("memory", "Peak memory", "MB"),
+    ("mixed", "Mixed lengths", "MB after 200 of them"),
+    ("energy", "Energy", "mJ an answer"),
+    ("cost", "Cost", "a million answers"),
 )
 NOT_APPLICABLE = "\u2013"
 
@@ -49,8 +54,13 @@ def stage_tables(report: Report) -> list[Markup]:
     """Return two tables of the same rows: what each is worth, and how it runs."""
     return [
         _table(report, "What each row is worth", WORTH),
-        _table(report, "How each row runs", RUNNING),
+        _table(report, "How each row runs", _running(report)),
     ]
+
+
+def _running(report: Report) -> tuple[tuple[str, str, str], ...]:
+    """Return the columns of the second table; a price is a target's own choice, so without one there is nothing to miss."""
+    return tuple(column for column in RUNNING if column[0] != "cost" or any(row.cost for row in report.every))
 
 
 def _table(report: Report, title: str, columns: tuple[tuple[str, str, str], ...]) -> Markup:
@@ -127,6 +137,11 @@ def row_values(report: Report, row: Row) -> dict[str, Value]:
         "cpu": _number(cell.cpu_ms if cell else None),
         "throughput": _number(row.throughput_per_s),
         "memory": _number(row.peak_memory_bytes / 1e6 if row.peak_memory_bytes is not None else None),
+        "text": _number(row.end_to_end.p50 if row.end_to_end else None),
+        "best": _number(row.best_texts_per_s),
+        "mixed": _number(row.mixed_memory_bytes / 1e6 if row.mixed_memory_bytes is not None else None),
+        "energy": _number(row.energy_mj),
+        "cost": _number(row.cost.get("value"), str(row.cost.get("currency", ""))),
         "load": _number(row.load_ms),
         "first": _number(row.first_ms),
         "seconds": Value(words.duration(row.seconds), sort=row.seconds),
@@ -138,7 +153,7 @@ def _row(report: Report, row: Row, columns: tuple[tuple[str, str, str], ...]) ->
     name = element(
         "th",
         element("span", words.row_title(row), class_="row-name"),
-        element("span", marks(report, row, timing_only=columns is RUNNING), class_="marks"),
+        element("span", marks(report, row, timing_only=columns is not WORTH), class_="marks"),
         scope="row",
     )
     chosen = row.id == report.selected and not row.control

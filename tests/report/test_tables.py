@@ -6,8 +6,10 @@ import json
 import re
 
 from compactor.report.csv_table import COLUMNS, csv_table
+from compactor.report.key_figures import key_figures
 from compactor.report.markdown import markdown
 from compactor.report.rows import parse_report
+from compactor.report.stage_table import stage_tables
 from compactor.report.terminal import render
 
 
@@ -84,3 +86,32 @@ def test_terminal_of_a_bare_record(bare):
     text = render(json.loads(json.dumps(bare)))
     assert "teacher" in text
     assert "-: not measured" in text
+
+
+def test_cost_throughput_and_text_figures_reach_every_table(record):
+    cell = {"batch": 1, "length": "text", "threads": 1, "p50": 1.75, "ci95_p50": [1.7, 1.8], "n": 70}
+    record["rows"][-1] |= {
+        "end_to_end_ms": cell,
+        "scenarios": {"offline": {"texts_per_s": 1234.0, "batch": 8, "workers": 2}},
+        "memory_bytes": {"mixed_lengths": 77_000_000},
+        "energy": {"mj_per_text": 5.5, "source": "processor package (RAPL)"},
+        "cost_per_million": {"value": 0.81, "currency": "EUR", "price_per_hour": 3.6, "texts_per_s": 1234.0},
+    }
+    report = parse_report(record)
+    last = [line for line in csv.DictReader(io.StringIO(csv_table(report))) if line["row"] == record["rows"][-1]["id"]][-1]
+    told = {name: last[name] for name in ("from_text_p50_ms", "best_texts_per_s", "mixed_memory_bytes", "energy_mj")}
+    assert told == {
+        "from_text_p50_ms": "1.75",
+        "best_texts_per_s": "1234.0",
+        "mixed_memory_bytes": "77000000",
+        "energy_mj": "5.5",
+    }
+    assert (last["cost_per_million"], last["currency"]) == ("0.81", "EUR")
+    table = str(stage_tables(report)[1])
+    assert "a million answers" in table
+    assert "0.81" in table
+    assert "0.810 EUR a million answers" in str(key_figures(report))
+
+
+def test_without_a_price_there_is_no_column_of_costs(record):
+    assert "a million answers" not in str(stage_tables(parse_report(record))[1])
