@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from compactor.cli._bench_elsewhere import answer_line
+
 
 def more_lines(each: dict[str, Any]) -> Iterator[str]:
     """Yield what is known of one model beside its times, one sentence a line."""
+    if each.get("answers"):
+        yield answer_line(each["answers"])
     yield from _inputs(each)
     yield from _scenarios(each["scenarios"])
     if each["throughput"]:

@@ -1,4 +1,4 @@
-"""Time ONNX models or bundles against each other on this machine: interleaved, with intervals and a noise verdict."""
+"""Time ONNX models or bundles against each other, here or on another machine: interleaved, with intervals and a noise verdict."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from compactor.measuring.evidence import ThisMachine
     from compactor.measuring.latency import Measured, Subject
+    from compactor.measuring.runners import Runner
     from compactor.targets import Target
 
 SCHEMA = "compactor.bench/1"
@@ -17,6 +18,8 @@ SCENARIOS = ("single-stream", "multi-stream", "offline", "changing-lengths")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `compactor bench`."""
+    from compactor.cli._bench_elsewhere import add_elsewhere
+
     add = parser.add_argument
     add("models", nargs="+", type=Path, metavar="MODEL", help="an ONNX file, a folder with model.onnx, or a bundle")
     add("--target", default="host", help="a shipped target or a YAML file: threads, batches, lengths (default: host)")
@@ -36,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seconds", type=float, metavar="S", help="time to spend on timed runs (default: 50, quick 10)")
     add("--raw", type=Path, metavar="DIR", help="keep the raw values here")
     add("--json", action="store_true", help="print the result as JSON")
+    add_elsewhere(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,17 +47,20 @@ def run(arguments: argparse.Namespace) -> int:
     import json
     import tempfile
 
+    from compactor.cli._bench_elsewhere import answers_elsewhere, finish
     from compactor.cli._bench_models import make_subjects, parse_shape, read_texts, token_ids
     from compactor.cli._bench_table import print_table
     from compactor.cli.say import TerminalReporter
     from compactor.measuring.latency import measure
+    from compactor.measuring.runners import open_runner
 
     target = _target(arguments.target)
+    runner = open_runner(arguments.via, target, wheels=arguments.wheels)
     _check(arguments)
     subjects = make_subjects(arguments.models, dict(parse_shape(given) for given in arguments.shape))
     texts = read_texts(arguments.texts) if arguments.texts else None
     samples = {subject.id: token_ids(subject, texts) for subject in subjects} if texts else None
-    with tempfile.TemporaryDirectory(prefix="compactor-bench-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="compactor-bench-") as scratch, runner:
         raw = arguments.raw or Path(scratch)
         measured = measure(
             subjects,
@@ -66,14 +73,21 @@ def run(arguments: argparse.Namespace) -> int:
             seconds=arguments.seconds,
             workers=arguments.workers,
             scenario=arguments.scenario,
+            runner=runner,
         )
-        result = _result(subjects, arguments.models, measured, target, raw, kept=arguments.raw is not None)
-    if arguments.sweep:
-        result["sweep"] = _sweep(subjects[-1], target, samples, write=arguments.write)
+        result = _result(subjects, arguments.models, measured, target, raw, runner, kept=arguments.raw is not None)
+        records = answers_elsewhere(subjects, target, runner, measured, samples)
+        if arguments.sweep:
+            result["sweep"] = _sweep(subjects[-1], target, samples, runner, write=arguments.write)
+    for name, each in records.items():
+        result["models"][name]["answers"] = each["answers"]
+        if each["answers"]:
+            result["versions"]["onnxruntime"] = each["answers"]["onnxruntime"][1]
     if arguments.json:
         print(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
     else:
         print_table(result)
+    finish(arguments, records)
     return 0
 
 
@@ -108,7 +122,9 @@ def _target(name: str) -> Target | ThisMachine:
     return load_target(name)
 
 
-def _sweep(subject: Subject, target: Target | ThisMachine, samples: dict[str, Any] | None, *, write: bool) -> dict[str, Any]:
+def _sweep(
+    subject: Subject, target: Target | ThisMachine, samples: dict[str, Any] | None, runner: Runner, *, write: bool
+) -> dict[str, Any]:
     """Try the session options of one model; put the best into its manifest if that is wanted."""
     from compactor.base.atomic import read_json, write_json
     from compactor.cli._bench_models import beside
@@ -116,7 +132,7 @@ def _sweep(subject: Subject, target: Target | ThisMachine, samples: dict[str, An
     from compactor.measuring.sweep import sweep
 
     reporter = TerminalReporter()
-    swept = sweep(subject, target, reporter=reporter, samples=samples[subject.id] if samples else None)
+    swept = sweep(subject, target, reporter=reporter, samples=samples[subject.id] if samples else None, runner=runner)
     for finding in swept.findings:
         reporter.finding(finding)
     manifest = beside(subject.model, "manifest.json") if write else None
@@ -137,10 +153,12 @@ def _result(
     measured: dict[str, Measured],
     target: Target | ThisMachine,
     raw: Path,
+    runner: Runner,
     *,
     kept: bool,
 ) -> dict[str, Any]:
-    from compactor.base.environment import machine, versions
+    from compactor.base.environment import versions
+    from compactor.cli._bench_elsewhere import via_of
     from compactor.measuring.size import size_bytes
 
     first = measured[subjects[0].id]
@@ -159,7 +177,9 @@ def _result(
         "schema": SCHEMA,
         "target": target.name,
         "evidence": first.evidence,
-        "machine": machine(),
+        "via": via_of(runner),
+        "place": runner.place_name,
+        "machine": runner.machine(),
         "versions": versions(("onnxruntime", "onnxruntime-gpu", "numpy")),
         "self_test": first.aa,
         "models": models,

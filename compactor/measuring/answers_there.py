@@ -6,6 +6,7 @@ import base64
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,16 +69,19 @@ def same_answers(
             path = Path(scratch) / "answers.npz"
             write_feeds(path, {str(index): [feeds[index]] for index in order})
             here = _ask(worker, local.place(path), order, None)
+            version_here = worker.ready["versions"].get("onnxruntime")
         with Worker(runner, subject.id, {**job, "model": runner.place(subject.model)}) as worker:
             there = _ask(worker, runner.place(path), order, limit)
+            versions = (version_here, worker.ready["versions"].get("onnxruntime"))
     both = sorted(there)
-    return compare_answers(
+    found = compare_answers(
         [here[index] for index in both],
         [there[index] for index in both],
         tolerance_for(subject.interface.get("precision"), subject.model),
         given=len(feeds),
         metric=_metric(metric, here, there, [index for index in both if index >= sampled], sampled),
     )
+    return replace(found, onnxruntime=versions)
 
 
 def _feeds(

@@ -62,6 +62,7 @@ class Agreement:
         metric: the task's figure `{name, here, there}` on labelled inputs; None without labels.
         tolerance: in words.
         passed: whether it was kept.
+        onnxruntime: its version here and there, as far as it was told.
     """
 
     compared: int
@@ -73,6 +74,7 @@ class Agreement:
     metric: dict[str, Any] | None
     tolerance: str
     passed: bool
+    onnxruntime: tuple[str | None, str | None] = (None, None)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""

@@ -13,11 +13,12 @@ from compactor.base.errors import Problem, ProfileError
 from compactor.base.registry import Registry
 from compactor.base.settings import Settings, setting
 from compactor.data import DataSettings
+from compactor.pipeline.also import Also, Elsewhere
 from compactor.pipeline.budget import Budget
 from compactor.pipeline.controls import Controls
 from compactor.pipeline.named_files import data_problems, find, model_problems, near_folders
 from compactor.pipeline.overrides import override
-from compactor.pipeline.reader import Places, read_document
+from compactor.pipeline.reader import DataPath, Places, read_document
 from compactor.pipeline.steps import Step, read_steps, teaching_problems
 from compactor.pipeline.suggest import did_you_mean
 from compactor.pipeline.task_data import task_data_problems
@@ -46,6 +47,7 @@ class Head(Settings):
     data: DataSettings = setting(doc="the rows to learn from and to score on", examples=["{train: train.csv, test: test.csv}"])
     stages: list[Any] = setting(doc="the stages in order, each a name with its settings", examples=["[- teacher: {...}, ...]"])
     controls: Controls = setting(Controls(), doc="rows outside the chain that tell what a gain is worth")
+    also: list[Also] = setting([], doc="further targets that the packaged model is measured on; the budget is not judged there")
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Profile:
         overrides: what `--set` said, in order.
         places: line and column of each value; of `--set` for an overridden one.
         near: folders against which relative paths are resolved, first match wins.
+        also: further targets that the packaged model is measured on.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Profile:
     overrides: tuple[str, ...]
     places: Places
     near: tuple[Path, ...]
+    also: tuple[Elsewhere, ...] = ()
 
 
 def load_profile(
@@ -104,6 +108,7 @@ def load_profile(
     head = _head(data, places, problems)
     task = _task(data.get("task"), places, problems)
     target = _target(data.get("target"), places, near, problems)
+    also = _also(head, places, near, problems)
     steps, found = read_steps(data, places, near, registry)
     problems += found
     if task is not None and target is not None:
@@ -124,13 +129,13 @@ def load_profile(
         raise ProfileError(list(dict.fromkeys(problems)))
     return Profile(
         head.name, task, target, head.budget, head.seed, head.data, tuple(steps), head.controls,
-        path, document.text, tuple(overrides), places, near,
+        path, document.text, tuple(overrides), places, near, also,
     )  # fmt: skip
 
 
 def _head(data: dict[str, Any], places: Places, problems: list[Problem]) -> Head | None:
     """Check everything but the stages; an empty section (`budget:` and nothing below) counts as absent."""
-    given = {name: value for name, value in data.items() if value is not None or name not in {"budget", "controls"}}
+    given = {name: value for name, value in data.items() if value is not None or name not in {"budget", "controls", "also"}}
     if "stages" in given and not isinstance(given["stages"], list):
         given["stages"] = []  # told by `read_steps`, with an example
     try:
@@ -158,11 +163,25 @@ def _task(name: Any, places: Places, problems: list[Problem]) -> Task | None:
     return TASKS.load(name)()
 
 
-def _target(name: Any, places: Places, near: tuple[Path, ...], problems: list[Problem]) -> Target | None:
+def _also(head: Head | None, places: Places, near: tuple[Path, ...], problems: list[Problem]) -> tuple[Elsewhere, ...]:
+    found = []
+    for number, each in enumerate(head.also if head is not None else []):
+        target = _target(each.target, places, near, problems, ("also", number, "target"))
+        if target is None:
+            continue
+        found.append(Elsewhere(target, each.via))
+        if problem := found[-1].problem:
+            problems.append(Problem(*problem, places.value(("also", number, "via"))))
+    return tuple(found)
+
+
+def _target(
+    name: Any, places: Places, near: tuple[Path, ...], problems: list[Problem], where: DataPath = ("target",)
+) -> Target | None:
     """Load a shipped target, or a user's own file, whose mistakes are told with its own lines."""
     if not isinstance(name, str):
         return None  # told by `_head`
-    place = places.value(("target",))
+    place = places.value(where)
     if not name.endswith((".yaml", ".yml")):
         if name in target_names():
             return load_target(name)

@@ -11,6 +11,7 @@ from compactor.base.atomic import read_json, write_json, write_text
 from compactor.base.environment import git_state, load_average, machine, versions
 from compactor.base.reporter import Reporter
 from compactor.pipeline.chain import make_chain, make_controls, score_rows
+from compactor.pipeline.elsewhere import measure_further_targets, records_of, with_records
 from compactor.pipeline.execute import Session
 from compactor.pipeline.plan import Plan, data_parts, make_plan
 from compactor.pipeline.publish import publish
@@ -78,7 +79,10 @@ def run(
         write_json(folder / "references.json", sorted(session.references))
     if not measured and all(row.from_store for row in rows):
         reporter.say("nothing to do: every stage is in the store and every row is measured")
+    also = measure_further_targets(session, rows[-1], folder, quick=options.quick)
+    earlier = records_of(folder)
     report = publish(session, rows, controls, folder, environment, options.command, time.perf_counter() - begun)
+    report = with_records(folder, report, earlier, also)
     reporter.event("run", state="done", seconds=report["seconds"], met=report["budget"]["met"])
     return report
 

@@ -12,6 +12,7 @@ from compactor.report.bubbles import shown_rows
 from compactor.report.controls import control_sentences
 from compactor.report.figures import chain_evidence, main_cell
 from compactor.report.findings import all_findings
+from compactor.report.further_targets import further_html
 from compactor.report.key_figures import key_figures
 from compactor.report.markup import Child, Markup, element, join
 from compactor.report.part_tables import latency_table, size_table, threads_sentence
@@ -51,6 +52,7 @@ def _sections(report: Report) -> list[Child]:
         _section("steps", "What each stage bought and paid", _steps(report)),
         _section("parts", "Size by part", _parts(report)),
         _section("latency", "Latency by batch and length", _latency(report)),
+        *([_section("further-targets", "Further targets", list(further))] if (further := further_html(report)) else []),
         _section("controls", "Controls", _controls(report)),
         _section("findings", "Findings", _findings(report)),
         _section("reproduce", "Reproduce", _reproduce(report)),

@@ -8,6 +8,7 @@ from compactor.report import words
 from compactor.report.controls import control_sentences
 from compactor.report.figures import cell_of, main_cell, quality_gain, times_faster, times_smaller
 from compactor.report.findings import all_findings
+from compactor.report.further_targets import HEAD, NOTE, further_rows
 from compactor.report.part_tables import threads_sentence
 from compactor.report.reproduce import reproduce_lines
 from compactor.report.rows import Report, Row
@@ -21,6 +22,7 @@ def markdown(report: Report) -> str:
         f"**{_text(verdict(report))}**",
         _caption(report),
         stage_table(report),
+        _further(report),
         _controls(report),
         _findings(report),
         _reproduce(report),
@@ -51,6 +53,16 @@ def stage_table(report: Report) -> str:
         for name, *rest in (_fields(report, row) for row in report.controls)
     ]
     return "\n".join(lines)
+
+
+def _further(report: Report) -> str:
+    """Return the further targets as a table of its own; nothing without any."""
+    rows = further_rows(report)
+    if not rows:
+        return ""
+    lines = [_line(list(HEAD)), _line(["---"] * len(HEAD)), *(_line([_text(field) for field in row.fields]) for row in rows)]
+    reasons = [f"- {_text(row.fields[1])} via {_text(row.fields[3])}: {_text(row.reason)}" for row in rows if row.reason]
+    return "\n\n".join(["## Further targets", _text(NOTE), "\n".join(lines), *(["\n".join(reasons)] if reasons else [])])
 
 
 def _fields(report: Report, row: Row) -> list[str]:

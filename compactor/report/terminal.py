@@ -9,6 +9,7 @@ from typing import Any
 from compactor.report import words
 from compactor.report.controls import control_sentences
 from compactor.report.figures import cell_of, main_cell, quality_gain, times_faster, times_smaller
+from compactor.report.further_targets import further_lines
 from compactor.report.rows import Report, Row, parse_report
 from compactor.report.verdict import verdict
 
@@ -16,7 +17,13 @@ from compactor.report.verdict import verdict
 def render(report: Mapping[str, Any] | Report, width: int = 100) -> str:
     """Return the end of a run as text, no line longer than `width` columns where a table allows it."""
     record = report if isinstance(report, Report) else parse_report(report)
-    blocks = [textwrap.fill(f"{verdict(record)}.", width), _table(record), _controls(record, width), _evidence(record, width)]
+    blocks = [
+        textwrap.fill(f"{verdict(record)}.", width),
+        _table(record),
+        _further(record, width),
+        _controls(record, width),
+        _evidence(record, width),
+    ]
     return words.plain("\n\n".join(block for block in blocks if block))
 
 
@@ -55,6 +62,10 @@ def _controls(report: Report, width: int) -> str:
         textwrap.fill(sentence, width, initial_indent="- ", subsequent_indent="  ") for _, sentence in control_sentences(report)
     ]
     return "\n".join(told)
+
+
+def _further(report: Report, width: int) -> str:
+    return "\n".join(textwrap.fill(line, width, initial_indent="- ", subsequent_indent="  ") for line in further_lines(report))
 
 
 def _evidence(report: Report, width: int) -> str:

@@ -280,3 +280,16 @@ def test_a_users_own_target_is_checked_with_its_own_lines(tmp_path):
     (tmp_path / "board.yaml").write_text("name: board\ntitle: a board\nmachine: aarch64\nthreads: 4\n")
     assert load(own).target.threads == 4
     assert "P031: there is no target file bord.yaml" in told(HEAD.replace("laptop-cpu", "bord.yaml") + CHAIN)
+
+
+def test_further_targets_are_read_and_checked_with_their_lines(tmp_path):
+    also = "also:\n  - {target: arm-edge, via: emulated}\n  - {target: host, via: 'ssh:pi@board:2222'}\n"
+    assert [(each.target.name, each.via) for each in load(HEAD + also + CHAIN).also] == [
+        ("arm-edge", "emulated"),
+        ("host", "ssh:pi@board:2222"),
+    ]
+    assert load(HEAD + CHAIN).also == ()
+    assert "P031: there is no target 'arm-egde' (did you mean 'arm-edge'?" in told(HEAD + also.replace("edge", "egde") + CHAIN)
+    assert "via is the text 'telepathy'" in told(HEAD + also.replace("emulated", "telepathy") + CHAIN)
+    assert "P033: the target laptop-cpu names no core" in told(HEAD + also.replace("arm-edge", "laptop-cpu") + CHAIN)
+    assert "P033: the target arm-edge names no host" in told(HEAD + also.replace("emulated", "ssh") + CHAIN)

@@ -11,9 +11,7 @@ import pytest
 
 pytest.importorskip("pydantic")
 
-from tests.measuring.runners import sshd
-
-REAL_ARM = Path(os.environ["COMPACTOR_ARM"]) if os.environ.get("COMPACTOR_ARM") else None
+from tests.measuring.runners import emulator, sshd
 
 
 @pytest.fixture(params=["stand-in", "sshd"])
@@ -47,31 +45,11 @@ def make_python(tmp_path: Path) -> Callable[[str], str]:
     return make
 
 
-QEMU = """#!/bin/sh
-# Stands for qemu-aarch64: drops its options and runs the program on this machine's processor.
-if [ "$1" = --version ]; then echo "qemu-aarch64 version 7.2.22 (a stand-in)"; exit; fi
-while [ "${1#-}" != "$1" ]; do shift 2; done
-exec "$@"
-"""
-
-
 @pytest.fixture
 def arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder as `compactor targets prepare` makes it and an emulator, both of which only pretend."""
-    from compactor.measuring.runners._cores import CORES
-
     commands, folder = tmp_path / "commands", tmp_path / "arm64"
-    commands.mkdir(exist_ok=True)
-    (commands / "qemu-aarch64").write_text(QEMU)
-    (commands / "qemu-aarch64").chmod(0o755)
-    (folder / "root" / "usr" / "bin").mkdir(parents=True)
-    python = folder / "root" / "usr" / "bin" / "python3.11"
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    python.chmod(0o755)
-    for name, core in CORES.items():
-        (folder / "cpus" / name / "proc").mkdir(parents=True)
-        (folder / "cpus" / name / "proc" / "cpuinfo").write_text(core.cpuinfo())
-    (folder / "ready.json").write_text('{"python": "python3.11", "packages": {}}')
+    emulator.pretend(commands, folder)
     monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("COMPACTOR_ARM", str(folder))
     return folder
@@ -80,9 +58,4 @@ def arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def real_arm() -> Path:
     """The ARM Python of this machine and its emulator; the test is skipped where one of them is missing."""
-    from compactor.measuring.runners.emulated import what_is_missing
-
-    folder = REAL_ARM
-    if folder is None or what_is_missing(folder) is not None:
-        pytest.skip("needs qemu-aarch64 (apt-get install qemu-user) and $COMPACTOR_ARM (compactor targets prepare arm-edge)")
-    return folder
+    return emulator.real()

@@ -1,0 +1,166 @@
+"""The packaged model on the profile's further targets, and records that are added to a finished run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compactor.base.atomic import read_json, write_json
+from compactor.base.environment import machine, versions
+from compactor.base.errors import CompactorError, MissingError
+from compactor.base.finding import Finding
+from compactor.base.hashing import hash_file, hash_value
+from compactor.pipeline.also import Elsewhere
+from compactor.pipeline.execute import Session
+from compactor.pipeline.probe import encoded
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from compactor.pipeline.record import Row
+
+FOLDER = "also"
+
+
+def measure_further_targets(session: Session, row: Row, run_folder: Path, *, quick: bool) -> list[dict[str, Any]]:
+    """Return a record for each further target of the profile; one that was taken of the same model and machine is kept.
+
+    A target that cannot be reached is a finding and a record without figures: the run does not fail for a board that is off.
+    """
+    found: list[dict[str, Any]] = []
+    if row.onnx is None:
+        return found
+    for place in session.profile.also:
+        folder = run_folder / FOLDER / _safe(f"{place.target.name}-{place.via}")
+        identity = _identity(place, row, quick)
+        kept = folder / "record.json"
+        before = read_json(kept) if kept.is_file() else {}
+        if before.get("identity") != identity:
+            session.reporter.say(f"measuring {row.id} on {place.target.name} via {place.via}")
+            before = {"identity": identity, "record": _measure_or_tell(session, place, row, folder, quick=quick)}
+            if before["record"]["evidence"] is not None:
+                write_json(kept, before)
+        found.append({**before["record"], "row": row.id})
+    return found
+
+
+def records_of(run_folder: Path) -> list[dict[str, Any]]:
+    """Return the records of further targets that a run's report holds; none before its first report."""
+    path = run_folder / "report.json"
+    found: list[dict[str, Any]] = read_json(path).get("also", []) if path.is_file() else []
+    return found
+
+
+def with_records(
+    run_folder: Path, report: dict[str, Any], earlier: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """Write and return the report with its further targets: the new ones, and earlier ones of graphs that the run still has."""
+    rows, known = _graphs(run_folder, report), {_key(record) for record in new}
+    kept = [record for record in earlier if record.get("model_sha256") in rows and _key(record) not in known]
+    report = {**report, "also": [*kept, *new]}
+    write_json(run_folder / "report.json", report)
+    return report
+
+
+def add_to_report(run_folder: Path, records: Sequence[dict[str, Any]]) -> None:
+    """Add records to a finished run's report.json; one of the same target, way and row is replaced.
+
+    Raises:
+        MissingError: M227, a model is none of the run's.
+    """
+    report = read_json(run_folder / "report.json")
+    rows = _graphs(run_folder, report)
+    named = []
+    for record in records:
+        if record["model_sha256"] not in rows:
+            raise MissingError(
+                "M227", f"the model that was measured is none of {run_folder}", "measure its bundle, or a graph of its stages"
+            )
+        named.append({**record, "row": rows[record["model_sha256"]]})
+    with_records(run_folder, report, report.get("also") or [], named)
+
+
+def _key(record: dict[str, Any]) -> tuple[str, str, str]:
+    return record["target"], record["via"], record["row"]
+
+
+def _graphs(run_folder: Path, report: dict[str, Any]) -> dict[str, str]:
+    """Return the row of each graph of a run, by the sha256 of the file; the packaged one goes by the selected row."""
+    found = {}
+    for row in report["rows"]:
+        for model in sorted((run_folder / "stages" / row["id"]).glob("**/*.onnx")):
+            found[hash_file(model)] = str(row["id"])
+    for model in sorted((run_folder / "bundle" / "onnx").glob("*.onnx")):
+        found[hash_file(model)] = str(report["selected"])
+    return found
+
+
+def _measure_or_tell(session: Session, place: Elsewhere, row: Row, folder: Path, *, quick: bool) -> dict[str, Any]:
+    try:
+        return _measure(session, place, row, folder, quick=quick)
+    except CompactorError as error:
+        problem = error.problem
+        finding = Finding(
+            "M226",
+            "warning",
+            f"{row.id} was not measured on {place.target.name}: {problem.sentence}",
+            problem.hint or "compactor targets says what can be measured from here",
+        )
+        session.reporter.finding(finding)
+        nothing = dict.fromkeys(
+            ("throughput_per_s", "load_ms", "first_ms", "peak_memory_bytes", "evidence", "noise", "answers")
+        )
+        about = {"target": place.target.name, "title": place.target.title, "via": place.via, "place": place.via}
+        return {**about, **nothing, "latency_ms": [], "reason": str(problem.sentence), "findings": [finding.as_dict()]}
+
+
+def _measure(session: Session, place: Elsewhere, row: Row, folder: Path, *, quick: bool) -> dict[str, Any]:
+    """Measure the bundle's graph with the golden inputs and validation texts."""
+    from compactor.measuring.elsewhere import measure_elsewhere
+    from compactor.measuring.feeds import choose_rows, real_feeds
+    from compactor.measuring.latency import Subject
+    from compactor.measuring.runners import open_runner
+    from compactor.measuring.size import model_file
+
+    assert row.onnx is not None
+    interface, texts = read_json(row.onnx / "interface.json"), encoded(session, row.onnx, "validation")
+    chosen = choose_rows(texts.lengths, seed=session.profile.seed)
+    split = session.open_data().validation
+    task, names = session.profile.task, tuple(session.open_data().labels)
+
+    def figure(outputs: np.ndarray, rows: Sequence[int]) -> float:
+        return task.value(outputs, split.labels[chosen[list(rows)]], names=names)
+
+    model = row.artifact.folder if row.artifact is not None and row.artifact.kind == "bundle" else row.onnx
+    return measure_elsewhere(
+        Subject(row.id, model_file(model), interface),
+        place.target,
+        open_runner(place.via, place.target),
+        via=place.via,
+        folder_for_raw=folder / "raw",
+        reporter=session.reporter,
+        samples=real_feeds(texts, chosen, interface),
+        metric=(task.metric, figure) if len(texts.lengths) == len(split.labels) else None,
+        quick=quick,
+        seed=session.profile.seed,
+    )
+
+
+def _identity(place: Elsewhere, row: Row, quick: bool) -> str:
+    assert row.onnx is not None
+    return hash_value(
+        {
+            "graph": hash_file(row.onnx / "model.onnx") if (row.onnx / "model.onnx").is_file() else row.id,
+            "target": place.target.model_dump(mode="json"),
+            "via": place.via,
+            "machine": machine(),
+            "onnxruntime": versions().get("onnxruntime"),
+            "quick": quick,
+        }
+    )
+
+
+def _safe(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-")
