@@ -125,7 +125,7 @@ class Objective(nn.Module):
 
         Args:
             labels: as in `forward`.
-            mask: attention mask (rows, length).
+            mask: attention mask (rows, length); images, which have none, give one place each.
             rows: as in `forward`; these losses do not look at it.
         """
         del rows
@@ -165,7 +165,11 @@ class Objective(nn.Module):
             prefix = f"{label}/"
             matrices = {name[len(prefix) :]: value for name, value in self._matrices.items() if name.startswith(prefix)}
             summed, count = term.loss(Batch(own, taught, labels[answered], mask, progress, matrices))
-            mean = summed / (max(float(count), 1.0) if counts is None else max(counts[number], 1.0))
+            if counts is not None:
+                # Counted beforehand with one place an image, see `counts`; each image has as many.
+                places = 1 if "attention_mask" in inputs else count / term.loss.count(labels[answered], mask[:, :1])
+                count = torch.as_tensor(counts[number] * places, device=summed.device)
+            mean = summed / (count.clamp(min=1) if isinstance(count, Tensor) else max(count, 1))
             total = total + value_at(term.weight, progress) * mean
             parts.append(mean.detach())
         return total, torch.stack(parts)

@@ -66,11 +66,14 @@ def computing_again(wanted: bool, model: nn.Module) -> Iterator[None]:
         raise StageError(
             "L156", f"train.checkpointing is on, and {type(model).__name__} has no layers to compute again", "leave it out"
         )
-    given.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    # transformers 5 renamed both; 4.57 has the old names only.
+    newer = hasattr(given, "activation_checkpointing_enable")
+    word = "activation" if newer else "gradient"
+    getattr(given, f"{word}_checkpointing_enable")(**{f"{word}_checkpointing_kwargs": {"use_reentrant": False}})
     try:
         yield
     finally:
-        given.gradient_checkpointing_disable()
+        getattr(given, f"{word}_checkpointing_disable")()
 
 
 def _body(model: nn.Module) -> nn.Module:

@@ -86,3 +86,23 @@ def test_dropout_follows_from_the_moment_and_differs_between_parts() -> None:
     assert torch.equal(draw(0, 5, 0, 0), draw(0, 5, 0, 0))
     others = [draw(1, 5, 0, 0), draw(0, 6, 0, 0), draw(0, 5, 1, 0), draw(0, 5, 0, 1)]
     assert not any(torch.equal(draw(0, 5, 0, 0), other) for other in others)
+
+
+def test_images_have_no_mask_and_their_places_are_counted_all_the_same(rows: Any) -> None:
+    """Counted beforehand as one place an image; the sum over all places is divided by all of them."""
+    import torch
+
+    from compactor.distillation.losses import parse_losses
+    from compactor.distillation.objective import Objective, TeacherSignal
+
+    student, teacher = tiny.model(1), tiny.model(2)
+    objective = Objective(parse_losses(["hidden_states", "cross_entropy"]), TeacherSignal(None, teacher), student)
+    ids, labels = torch.randint(5, 50, (8, 6)), torch.arange(8) % tiny.LABELS
+    whole, parts = objective(student, {"input_ids": ids}, labels, np.arange(8), 0.0)
+    counts = objective.counts(labels, torch.ones(8, 1, dtype=torch.int64), np.arange(8)).tolist()
+    shares = [
+        objective(student, {"input_ids": ids[cut]}, labels[cut], np.arange(8)[cut], 0.0, counts=counts)
+        for cut in (slice(3), slice(3, 8))
+    ]
+    assert sum(total.item() for total, _ in shares) == pytest.approx(whole.item(), rel=1e-5)
+    assert torch.allclose(sum(each for _, each in shares), parts, rtol=1e-5)
