@@ -19,6 +19,7 @@ def test_the_set_of_keys_agrees_with_pythons_own(rows):
         oracle |= set(block.tolist())
         assert len(mine) == len(oracle)
     assert len(mine._runs) <= 1 + np.log2(len(oracle))
+    assert sum(run.nbytes for run in mine._runs) == 8 * len(oracle), "no object a key"
 
 
 def test_duplicates_leaks_and_empty_texts_are_held_back_and_counted(rows):

@@ -1,0 +1,32 @@
+"""The control on labels alone makes as many steps as a student who had more rows, and says so."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from compactor.pipeline.controls import _as_long, _passes
+from compactor.stages.distill import Distill
+
+
+def passes(extra, rows=100):
+    done = SimpleNamespace(step=SimpleNamespace(key="k"), artifact=SimpleNamespace(facts={"rows": extra}))
+    session = SimpleNamespace(datasets=[done] if extra else [], open_data=lambda: SimpleNamespace(train=range(rows)))
+    return _passes(session, SimpleNamespace(sources={"extra": "k"} if extra else {}))
+
+
+def test_the_control_trains_as_long_as_the_student_and_without_its_new_rows():
+    stage = Distill.model_validate({"train": {"epochs": 3, "batch_size": 10}})
+    longer, (note,) = _as_long(stage, passes(1900))
+    steps = 3 * (100 + 1900) / 10
+    assert longer.train.epochs * 100 / 10 == pytest.approx(steps)
+    assert longer.train.keep == "best"
+    assert "60 passes over the training rows" in note.sentence
+    assert note.hint
+
+
+def test_without_new_rows_the_control_is_what_it_was():
+    stage = Distill.model_validate({"train": {"epochs": 3}})
+    assert _as_long(stage, passes(0)) == (stage, ())
+    assert _as_long(stage, 1.0)[0].key() == stage.key()
