@@ -14,6 +14,13 @@ MANIFEST, INTERFACE = "manifest.json", "interface.json"
 NEEDED = ("task", "inputs", "outputs", "max_length", "pad_id", "pair", "precision")
 # What an output can mean.
 ANSWERS = ("class", "classes", "number", "tags", "vector")
+# How far onnxruntime rewrites the graph when it loads it, by its own names.
+GRAPH_LEVELS = {
+    "all": "ORT_ENABLE_ALL",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "basic": "ORT_ENABLE_BASIC",
+    "disabled": "ORT_DISABLE_ALL",
+}
 # Names that the exporters give to what the tokenizer makes.
 FEEDS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -36,6 +43,7 @@ class Interface:
         precision: `fp32`, `fp16`, `int8` ...
         threads: threads recommended for one session.
         spinning: idle threads may spin; only for a machine that does nothing else.
+        graph_level, arena: how far onnxruntime rewrites the graph, and whether it keeps freed memory; a sweep may have chosen them.
         providers: execution providers that the model was made for.
         oldest_onnxruntime: the first version that can load the graph; empty when not stated.
         depends_on_padding: answers differ with padding, as with dynamic int8.
@@ -54,6 +62,8 @@ class Interface:
     precision: str
     threads: int
     spinning: bool
+    graph_level: str
+    arena: bool
     providers: tuple[str, ...]
     oldest_onnxruntime: str
     depends_on_padding: bool
@@ -123,6 +133,9 @@ def _interface(folder: Path, told: dict[str, Any]) -> Interface:
         raise ValueError(f"answer {answer} is not one of {', '.join(ANSWERS)}: upgrade compactor")
     labels = told.get("labels") or read_json_file(folder / "labels.json")
     session = told.get("session", {})
+    level = str(session.get("graph_optimization_level", "all"))
+    if level not in GRAPH_LEVELS:
+        raise ValueError(f"graph_optimization_level {level} is not one of {', '.join(GRAPH_LEVELS)}")
     return Interface(
         folder=folder,
         model=model,
@@ -137,6 +150,8 @@ def _interface(folder: Path, told: dict[str, Any]) -> Interface:
         precision=str(told["precision"]),
         threads=int(session.get("intra_op_num_threads", 1)),
         spinning=bool(session.get("allow_spinning", False)),
+        graph_level=level,
+        arena=bool(session.get("enable_cpu_mem_arena", True)),
         providers=tuple(told.get("providers") or ("CPUExecutionProvider",)),
         oldest_onnxruntime=str(told.get("oldest_onnxruntime", "")),
         depends_on_padding=bool(told.get("padding", {}).get("answers_depend_on_padding", False)),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compactor.base.errors import CompactorError, MissingError
-from compactor.runtime.interface import Interface, read_interface
+from compactor.runtime.interface import GRAPH_LEVELS, Interface, read_interface
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +76,8 @@ def _session(interface: Interface, threads: int | None, providers: Sequence[str]
     options.intra_op_num_threads = threads or min(interface.threads, cores_allowed())
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, GRAPH_LEVELS[interface.graph_level])
+    options.enable_cpu_mem_arena = interface.arena
     # Idle threads that spin take the time of whoever else works on the machine.
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if interface.spinning else "0")
     try:

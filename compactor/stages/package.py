@@ -32,6 +32,9 @@ class Package(Stage):
     golden: int = setting(
         16, "validation texts kept in golden.json beside the awkward ones; 0 when the data is private", ge=0, le=1000
     )
+    sweep: bool = setting(
+        False, "try session options (threads, graph level, spinning, arena) on this machine, and recommend the fastest"
+    )
     license: str | None = setting(None, "licence of the model, in SPDX terms; read from the teacher's own files by default")
     data_license: str | None = setting(None, "licence of the data, in SPDX terms")
 
@@ -57,7 +60,15 @@ class Package(Stage):
                 reduce_range=source.facts.get("reduce_range"),
             )
         )
+        if self.sweep:
+            self._recommend(work, texts, pairs)
         self._prove(work)
+
+    def _recommend(self, work: Work, texts: list[str], pairs: list[str] | None) -> None:
+        """Write the session options that answer soonest into the manifest, with what they were measured on."""
+        from compactor.stages._session_sweep import recommend
+
+        recommend(work, texts if pairs is None else None)
 
     def _prove(self, work: Work) -> None:
         """Copy the bundle elsewhere, and let a fresh process without torch verify the copy."""

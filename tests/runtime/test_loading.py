@@ -133,3 +133,14 @@ def test_naming_the_runtime_costs_nothing_and_loading_writes_nothing_at_home(bui
     home.mkdir()
     assert run_alone(code, str(built["fp32"]), HOME=str(home)).stdout.strip() == "[]"
     assert list(home.rglob("*")) == []
+
+
+def test_the_session_options_of_a_sweep_are_heeded(folder):
+    session = {"intra_op_num_threads": 1, "graph_optimization_level": "basic", "enable_cpu_mem_arena": False}
+    change(folder / "manifest.json", session=session)
+    options = load(folder)._session.get_session_options()
+    assert options.graph_optimization_level == onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    assert options.enable_cpu_mem_arena is False
+    change(folder / "manifest.json", session={"graph_optimization_level": "wild"})
+    with pytest.raises(CompactorError, match="wild"):
+        load(folder)

@@ -157,3 +157,26 @@ def test_a_full_disk_is_told_and_leaves_no_copy(source, work, monkeypatch):
     with pytest.raises(StageError, match="R101: the disk is full"):
         package().run(source, work)
     assert not list(work.checkpoints.iterdir())
+
+
+def test_swept_session_options_are_recommended_with_what_they_were_measured_on(source, work, monkeypatch):
+    from compactor.measuring import sweep
+
+    monkeypatch.setattr(sweep, "SECONDS", 0.5)
+    monkeypatch.setattr(sweep, "_options", lambda runner, target: {"graph_level": ["all", "basic"]})
+    package(sweep=True).run(source, work)
+    session = read(work.folder / "manifest.json")["session"]
+    assert session["graph_optimization_level"] == work.facts["session_sweep"]["best"]["graph_level"]
+    assert session["measured_on"]["target"] == "host"
+    assert [step["value"] for step in work.facts["session_sweep"]["steps"]] == ["all", "basic"]
+    assert work.facts["session_sweep"]["measured_on"]["length"] == "data", "real texts were timed"
+
+
+def test_a_sweep_on_the_wrong_machine_is_not_done_and_told(source, work):
+    from dataclasses import replace
+
+    elsewhere = load_target("host").model_copy(update={"name": "away", "instructions": ("no-such-set",)})
+    work = replace(work, target=elsewhere)
+    package(sweep=True).run(source, work)
+    assert "measured_on" not in read(work.folder / "manifest.json")["session"]
+    assert "B106" in work.reporter.codes
