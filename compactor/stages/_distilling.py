@@ -163,7 +163,7 @@ class Course:
     def _signal(self, losses: tuple[LossTerm, ...]) -> TeacherSignal | None:
         """Return what the losses need of the teachers; a model that runs along is loaded once for all lessons."""
         answers, inside = asks_for(losses)
-        signal = signal_of(self.work, self.teachers, losses) if answers else None
+        signal = signal_of(self.work, self.teachers, losses, self.stage.teacher_outputs) if answers else None
         if not inside:
             return signal
         return TeacherSignal(signal.logits if signal else None, self._looked_into())
