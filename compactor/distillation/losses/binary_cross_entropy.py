@@ -35,5 +35,6 @@ class BinaryCrossEntropy(Loss):
         from torch.nn import functional as F
 
         known = ~batch.labels.isnan()
-        total = F.binary_cross_entropy_with_logits(batch.student.logits[known], batch.labels[known], reduction="sum")
+        values = F.binary_cross_entropy_with_logits(batch.student.logits, batch.labels.nan_to_num(), reduction="none")
+        total = values.masked_fill(~known, 0.0).sum()
         return total, self.count(batch.labels, batch.mask)

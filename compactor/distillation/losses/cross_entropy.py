@@ -21,6 +21,8 @@ from compactor.distillation.losses._contract import Batch, Loss, Need
 if TYPE_CHECKING:
     from torch import Tensor
 
+IGNORED = -100
+
 
 class CrossEntropy(Loss):
     """Cross-entropy with the data's labels."""
@@ -38,8 +40,9 @@ class CrossEntropy(Loss):
         """Return (sum over labelled rows, their number)."""
         from torch.nn import functional as F
 
-        known = batch.labels >= 0
+        # Ignored instead of picked out: picking would make a GPU wait for the number of those that are left.
+        labels = batch.labels.masked_fill(batch.labels < 0, IGNORED)
         total = F.cross_entropy(
-            batch.student.logits[known], batch.labels[known], label_smoothing=self.label_smoothing, reduction="sum"
+            batch.student.logits, labels, ignore_index=IGNORED, label_smoothing=self.label_smoothing, reduction="sum"
         )
         return total, self.count(batch.labels, batch.mask)

@@ -54,11 +54,12 @@ class Dkd(AnswerLoss):
 
         assert batch.teacher is not None
         pair = log_pair(batch, temperature)
-        classes = own_or_best(batch.labels, batch.teacher.logits)
-        is_other = torch.ones_like(pair[0], dtype=torch.bool).scatter_(-1, classes.unsqueeze(-1), value=False)
+        classes = own_or_best(batch.labels, batch.teacher.logits).unsqueeze(-1)
+        others = torch.arange(pair[0].shape[-1] - 1, device=classes.device)
+        others = others + (others >= classes)  # all classes but the row's, (rows, labels - 1)
         binary, among = [], []
         for logs in pair:
-            others = logs[is_other].view(len(logs), -1)
-            binary.append(torch.stack([logs.gather(-1, classes.unsqueeze(-1)).squeeze(-1), others.logsumexp(dim=-1)], dim=-1))
-            among.append(others.log_softmax(dim=-1))
+            rest = logs.gather(-1, others)
+            binary.append(torch.cat([logs.gather(-1, classes), rest.logsumexp(dim=-1, keepdim=True)], dim=-1))
+            among.append(rest.log_softmax(dim=-1))
         return kl(*binary) * temperature**2, kl(*among) * temperature**2

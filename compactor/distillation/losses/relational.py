@@ -77,14 +77,13 @@ def _distance_error(own: Tensor, taught: Tensor) -> Tensor:
     import torch
     from torch.nn import functional as F
 
-    rows = len(own)
-    if rows < 2:
+    pairs = len(own) * (len(own) - 1)
+    if not pairs:
         return own.sum() * 0.0
-    pairs = ~torch.eye(rows, dtype=torch.bool, device=own.device)
-    # vector_norm has the gradient 0 at 0, where a square root has none.
-    lengths = (torch.linalg.vector_norm(gaps, dim=-1)[pairs] for gaps in (own, taught))
-    first, second = (length / length.mean().clamp_min(SAME) for length in lengths)
-    return F.smooth_l1_loss(first, second)
+    # A row's distance to itself is 0 on both sides and adds nothing. vector_norm has the gradient 0 at 0, a square root has none.
+    lengths = (torch.linalg.vector_norm(gaps, dim=-1) for gaps in (own, taught))
+    first, second = (length / (length.sum() / pairs).clamp_min(SAME) for length in lengths)
+    return F.smooth_l1_loss(first, second, reduction="sum") / pairs
 
 
 def _angle_error(own: Tensor, taught: Tensor) -> Tensor:
@@ -92,13 +91,14 @@ def _angle_error(own: Tensor, taught: Tensor) -> Tensor:
     from torch.nn import functional as F
 
     rows = len(own)
-    if rows < 3:
+    triples = rows * (rows - 1) * (rows - 2)
+    if not triples:
         return own.sum() * 0.0
-    # cosines[j, i, k]: at row j, between the directions to i and to k.
-    first, second = (directions @ directions.transpose(-1, -2) for directions in (_directions(own), _directions(taught)))
+    # cosines[j, i, k]: at row j, between the directions to i and to k. They are 0 where i or k is j; where i is k they are put to 0.
     same = torch.eye(rows, dtype=torch.bool, device=own.device)
-    different = ~(same.unsqueeze(0) | same.unsqueeze(1) | same.unsqueeze(2))
-    return F.smooth_l1_loss(first[different], second[different])
+    cosines = (directions @ directions.transpose(-1, -2) for directions in (_directions(own), _directions(taught)))
+    first, second = (values.masked_fill(same, 0.0) for values in cosines)
+    return F.smooth_l1_loss(first, second, reduction="sum") / triples
 
 
 def _directions(gaps: Tensor) -> Tensor:
