@@ -20,6 +20,7 @@ from compactor.measuring.rounds import Timed, Turns, time_in_turns
 from compactor.measuring.runner import Runner
 from compactor.measuring.seats import Seat, prepare, take_seats
 from compactor.measuring.throughput import flood, worker_counts
+from compactor.measuring.unfinished import unfinished
 
 if TYPE_CHECKING:
     from compactor.measuring.evidence import ThisMachine
@@ -71,14 +72,19 @@ def time_all(
     seats.append(prepare(again, inputs.samples.get(again.id.removesuffix(SUFFIX)), first_cell_only=True))
     # Sentences instead of a bar: what redraws a bar would take a core from what is timed.
     with tempfile.TemporaryDirectory(prefix="compactor-measuring-") as scratch:
-        for process in range(plan.processes):
+        kept = unfinished(subjects, cells, inputs.samples, job, plan, runner)
+        if done := kept.restore(timed, seats):
+            reporter.say(f"going on after pass {done}, which was finished before the connection was cut")
+        for process in range(done, plan.processes):
             reporter.say(f"timing {len(subjects)} model(s), {len(cells)} cell(s) each, pass {process + 1} of {plan.processes}")
             time_pass(seats, process, cells, job, runner, Path(scratch), timed, plan)
+            kept.save(process + 1, timed, seats)
         if workers:
             for seat in seats[:-1]:
                 counts = worker_counts(workers)
                 reporter.say(f"timing {seat.subject.id} with {', '.join(map(str, counts))} worker(s) side by side")
                 timed.floods[seat.subject.id] = flood(seat, _fastest(timed, seat), counts, job, runner, plan)
+    kept.remove()
     timed.seats = {seat.subject.id: seat for seat in seats}
     timed.again = again.id
     return timed
