@@ -83,7 +83,10 @@ class Distill(Stage):
             return frozenset()
         from compactor.distillation.losses import needs
 
-        return frozenset().union(*(needs(phase.losses or self.terms(task)) for phase in self.lessons))
+        # Probabilities are averaged, and their highest kept, whatever the losses look at.
+        more = {"logits"} if len(self.taught_by()) > 1 else set()
+        more |= {"highest_logits"} if self.teacher_outputs is not None else set()
+        return frozenset(more).union(*(needs(phase.losses or self.terms(task)) for phase in self.lessons))
 
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings."""

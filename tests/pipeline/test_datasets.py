@@ -191,6 +191,8 @@ def test_a_prune_that_recovers_trains_on_the_rows_unless_it_is_told_not_to(tmp_p
         ("labels", "", "P028: distill has a loss that needs the teacher's probabilities, and answers does not give them"),
         ("labels", "losses: [teacher_labels, cross_entropy]", ""),
         ("probabilities", "", ""),
+        ("labels", "losses: [teacher_labels], teachers: [{model: first}, {model: m}]", "needs the teacher's probabilities"),
+        ("probabilities", "teacher_outputs: {top_k: 2}", "P028: distill has a loss that needs the teacher's highest logits"),
         ("probabilities", "losses: [hidden_states]", "P028: distill has a loss that needs the teacher's hidden states"),
     ],
 )
