@@ -138,3 +138,20 @@ def test_the_command_prints_lines_or_json(compactor):
         "disk",
         "target host",
     }
+
+
+def test_a_target_says_what_it_lacks_and_what_to_type(monkeypatch):
+    pytest.importorskip("pydantic")
+    from compactor.base.environment import machine
+    from compactor.measuring import providers
+
+    here = {**machine(), "machine": "x86_64", "chassis": "server", "instruction_sets": ["avx2"], "cores_limit": None}
+    monkeypatch.setattr(providers, "installed_packages", lambda: {"onnxruntime": "1.31.1"})
+    monkeypatch.setattr(providers, "CUDA_FOLDERS", ())
+    lines = {line.about: line for line in doctor.target_lines(here)}
+    gpu = lines["target server-gpu"]
+    assert gpu.state == "note"
+    assert "built for the processor only" in gpu.found
+    assert "onnxruntime-gpu[cuda,cudnn]" in gpu.remedy
+    assert lines["target host"].state == "ok"
+    assert all(line.state != "error" for line in lines.values()), "a target of another machine is nothing to mend"

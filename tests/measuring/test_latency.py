@@ -309,3 +309,29 @@ def test_the_worker_writes_nothing_under_home(
     with Worker(LocalRunner(), "m", {**JOB, "model": str(make_model("m", 1))}):
         pass
     assert list(home.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2 if hasattr(os, "sched_getaffinity") else True, reason="needs two cores")
+def test_a_second_process_on_another_core_raises_the_verdict_too(make_model: Callable[..., Path], tmp_path: Path) -> None:
+    import subprocess
+    import sys
+
+    ours, other = sorted(os.sched_getaffinity(0))[:2]
+    burn = f"import os; os.sched_setaffinity(0, [{other}])\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", burn]) as burner:
+        try:
+            found = measure(
+                [Subject("m", make_model("m", 20, 128))],
+                TARGET,
+                folder_for_raw=tmp_path / "raw",
+                reporter=Reporter(),
+                quick=True,
+                seconds=4,
+                affinity=[ours],
+            )["m"]
+        finally:
+            burner.kill()
+    assert found.noise["others"] > 0.25
+    assert "shared" in found.noise["flags"]
+    assert found.noise["verdict"] != "quiet"
