@@ -62,6 +62,11 @@ class Quantize(Stage):
         assert source is not None
         work.facts["quantize"] = {"method": self.method, **self._quantize(source.folder, work)}
         _compare(source.folder, work)
+        if PRECISION[self.method] == "int8":
+            from compactor.checks.gain import gain
+
+            for finding in gain(work.target, place="model.onnx"):
+                work.reporter.finding(finding)
 
     def _quantize(self, source: Path, work: Work) -> dict[str, Any]:
         from compactor.quantization import convert_fp16, quantize_dynamic_int8, quantize_static_int8

@@ -52,6 +52,9 @@ class Target(Settings):
     )
     batches: tuple[AtLeastOne, ...] = setting((1,), doc="batch sizes to measure", min_length=1)
     lengths: tuple[AtLeastOne, ...] = setting((16, 64, 128), doc="sequence lengths to measure", min_length=1)
+    int8_speedup: float | None = setting(
+        None, doc="how many times fewer cycles int8 takes than fp32, by instruction count", free=True, gt=0
+    )
     price_per_hour: float | None = setting(None, doc="what an hour of the device costs, for cost per answer", free=True, ge=0)
     currency: str = setting("USD", doc="of `price_per_hour`", free=True, pattern=r"^[A-Z]{3}$")
     core: Core | None = setting(None, doc="core to emulate, so that answers can be checked without the device", free=True)

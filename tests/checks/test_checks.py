@@ -104,3 +104,15 @@ def test_many_changed_labels_are_told():
     (finding,) = faithful(agreement(reference, np.roll(reference, 1, axis=0)), place="")
     assert finding.code == "Q109"
     assert "0.0%" in finding.sentence
+
+
+def test_int8_that_gains_hardly_any_time_is_told():
+    pytest.importorskip("pydantic")
+    from compactor.checks.gain import gain
+    from compactor.targets import load_target
+
+    (found,) = gain(load_target("arm-a72"), place="model.onnx")
+    assert found.code == "Q111"
+    assert "1.2 times fewer cycles" in found.sentence
+    assert list(gain(load_target("arm-a76"), place="model.onnx")) == []
+    assert list(gain(load_target("host"), place="model.onnx")) == [], "nothing is known, nothing is said"
