@@ -68,7 +68,7 @@ def test_the_terms_are_what_they_are_said_to_be(rows: Any) -> None:
     assert told["exits/labels"] == pytest.approx(float(hard), rel=1e-5)
     assert told["exits/last_layer"] == pytest.approx(float(soft), rel=1e-4)
     own = 0.5 * told["hinton"] + 0.5 * told["cross_entropy"]
-    assert float(total) == pytest.approx(own + 0.5 * (0.3 * float(hard) + 0.7 * float(soft)), rel=1e-5)
+    assert total.item() == pytest.approx(own + 0.5 * (0.3 * float(hard) + 0.7 * float(soft)), rel=1e-5)
 
 
 def test_the_last_layer_is_not_moved_by_its_teaching(rows: Any) -> None:

@@ -67,7 +67,7 @@ def test_each_row_is_taught_by_its_own_head(rows: Any, mixed: Any) -> None:
             student, {name: value[[1, 3]] for name, value in inputs.items()}, labels[[1, 3]], asked[[1, 3]], 0.0
         )
     assert told["task/other"] == pytest.approx(float(expected), rel=1e-4)
-    assert float(total) == pytest.approx(float(main) + 0.7 * float(expected), rel=1e-5)
+    assert total.item() == pytest.approx(float(main) + 0.7 * float(expected), rel=1e-5)
     assert objective.counts(labels, inputs["attention_mask"], asked).tolist() == [2, 2, 3]
 
 

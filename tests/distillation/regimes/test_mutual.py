@@ -81,7 +81,7 @@ def test_each_student_is_taught_by_the_mean_of_the_others(rows: Any) -> None:
         mean = sum(log.exp() for other, log in enumerate(logs) if other != number) / 2
         assert told[name] == pytest.approx(float(F.kl_div(logs[number], mean, reduction="batchmean")), rel=1e-4)
     weighted = [value * (1.0 if name.endswith("mutual") else 0.5) for name, value in told.items()]
-    assert float(total) == pytest.approx(sum(weighted), rel=1e-5)
+    assert total.item() == pytest.approx(sum(weighted), rel=1e-5)
 
 
 def test_a_peer_is_no_target_that_moves_towards_the_student(rows: Any) -> None:
