@@ -1,14 +1,16 @@
 """How far our timings can be trusted: A/A comparisons that must find nothing, and a cross-check against a plain loop.
 
-    python benchmarks/measuring_aa.py [--model model.onnx] [--comparisons 20] [--seconds 4]
+    python benchmarks/measuring_aa.py [--model model.onnx | --encoder] [--comparisons 20] [--seconds 4]
 
-Without a model a small one is made (a token table and a chain of matrix products).
+Without a model a small one is made (a token table and a chain of matrix products). `--encoder` makes one of 23 MB: all-MiniLM-L6-v2
+from the folder that COMPACTOR_DATA names, with a fresh classifier, exported and quantized to dynamic int8.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
+import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,37 +21,47 @@ import numpy as np
 from compactor.base.reporter import Reporter
 from compactor.measuring.evidence import ThisMachine
 from compactor.measuring.latency import Measured, Subject, measure, ratio
+from compactor.measuring.runner import LocalRunner, Worker
+from compactor.measuring.statistics import Rounds, ratio_interval
 
 LENGTH = 32
-# Written on purpose without anything of compactor: another clock loop around the same session options.
+ROUNDS, BURST_SECONDS = 60, 0.15
+# Written on purpose without anything of compactor: another clock loop around the same session options. It times as many runs as a
+# line on stdin says, after one that is not timed, and answers with the seconds of each.
 PLAIN_LOOP = """
-import os, statistics, sys, time
+import os, sys, time
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import numpy, onnxruntime
 options = onnxruntime.SessionOptions()
 options.intra_op_num_threads = options.inter_op_num_threads = 1
 session = onnxruntime.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
-feed = dict(numpy.load(sys.argv[2]))
-times = []
-for _ in range(int(sys.argv[3])):
-    begun = time.perf_counter()
+feed = {name.rpartition("|")[2]: array for name, array in numpy.load(sys.argv[2]).items()}
+for line in sys.stdin:
+    times = []
     session.run(None, feed)
-    times.append(time.perf_counter() - begun)
-print(statistics.median(times[len(times) // 5:]) * 1e3)
+    for _ in range(int(line)):
+        begun = time.perf_counter()
+        session.run(None, feed)
+        times.append(time.perf_counter() - begun)
+    print(times, flush=True)
 """
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path)
+    parser.add_argument("--encoder", action="store_true", help="a model of 23 MB, made from the encoder in COMPACTOR_DATA")
     parser.add_argument("--comparisons", type=int, default=20)
-    parser.add_argument("--cross-checks", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each comparison")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        model = arguments.model or make_model(Path(folder) / "chain.onnx")
+        model = arguments.model or (make_encoder if arguments.encoder else make_model)(Path(folder) / "model.onnx")
+        print(
+            f"{model.stat().st_size / 1e6:.1f} MB, length {LENGTH}, load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
+            flush=True,
+        )
+        cross_check(model, Path(folder))
         compare_with_itself(model, arguments.comparisons, arguments.seconds, Path(folder))
-        cross_check(model, arguments.cross_checks, arguments.seconds, Path(folder))
 
 
 def compare_with_itself(model: Path, comparisons: int, seconds: float, folder: Path) -> None:
@@ -70,47 +82,78 @@ def compare_with_itself(model: Path, comparisons: int, seconds: float, folder: P
     print(f"{different} of {comparisons} self-comparisons show a difference")
 
 
-def cross_check(model: Path, checks: int, seconds: float, folder: Path) -> None:
-    """Time the same input with a plain loop and with our protocol, in turns; print the median of the ratios."""
+def cross_check(model: Path, folder: Path) -> None:
+    """Let a plain loop and our worker time the same input in turns, 0.15 s each; print the ratio of the medians."""
     feed = folder / "feed.npz"
-    ids = np.arange(1, LENGTH + 1, dtype=np.int64)
-    np.savez(
-        feed,
-        **{
-            name: np.ones((1, LENGTH), np.int64) if "mask" in name else ids[None] * ("type" not in name)
-            for name in inputs(model)
-        },
+    np.savez(feed, **{f"c|0|{name}": array for name, array in feed_of(model).items()})
+    command = [sys.executable, "-c", PLAIN_LOOP, str(model), str(feed)]
+    job = {"model": str(model), "provider": "CPUExecutionProvider"}
+    plain_ms, our_ms = [], []
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as plain,
+        Worker(LocalRunner(), "ours", job) as ours,
+    ):
+        assert plain.stdin is not None
+        assert plain.stdout is not None
+        ours.ask({"do": "feeds", "path": str(feed)})
+        runs = max(3, round(BURST_SECONDS / (ours.ask({"do": "warm", "cell": "c", "seconds": 2})["median_ms"] / 1e3)))
+        for number in range(ROUNDS):
+            for who in ("plain", "ours") if number % 2 else ("ours", "plain"):
+                if who == "ours":
+                    answer = ours.ask({"do": "burst", "cell": "c", "feeds": [0] * runs, "discard": 1})
+                    our_ms.append(np.array(answer["nanoseconds"]) / 1e6)
+                else:
+                    plain.stdin.write(f"{runs}\n")
+                    plain.stdin.flush()
+                    plain_ms.append(np.array(json.loads(plain.stdout.readline())) * 1e3)
+        plain.stdin.close()
+    process = (0,) * ROUNDS
+    first, second = Rounds(tuple(our_ms), process), Rounds(tuple(plain_ms), process)
+    value, (low, high) = ratio_interval(first, second)
+    print(
+        f"ours p50 {np.median(first.all):.3f} ms, plain loop {np.median(second.all):.3f} ms, {runs} runs in each of {ROUNDS} turns"
     )
-    ratios = []
-    for number in range(checks):
-        runs = "600" if model.stat().st_size < 10e6 else "100"
-        plain = float(
-            subprocess.run(
-                [sys.executable, "-c", PLAIN_LOOP, str(model), str(feed), runs], capture_output=True, text=True, check=True
-            ).stdout
-        )
-        found = timed(model, ("a",), seconds, folder / f"cross{number}", seed=number, samples=[ids])
-        ours = found["a"].latency_ms[0]["p50"]
-        ratios.append(ours / plain)
-        print(f"{number + 1:3d}  ours {ours:.4f} ms, plain loop {plain:.4f} ms, ratio {ours / plain:.3f}", flush=True)
-    print(f"median ratio of our p50 to the plain loop's: {statistics.median(ratios):.3f}")
+    print(f"ratio of our p50 to the plain loop's, interleaved: {value:.4f} ({low:.4f} to {high:.4f})", flush=True)
 
 
-def timed(
-    model: Path, names: tuple[str, ...], seconds: float, raw: Path, *, seed: int, samples: list[np.ndarray] | None = None
-) -> dict[str, Measured]:
+def feed_of(model: Path) -> dict[str, np.ndarray]:
+    ids = np.arange(1, LENGTH + 1, dtype=np.int64)[None]
+    return {name: np.ones_like(ids) if "mask" in name else ids * ("type" not in name) for name in inputs(model)}
+
+
+def timed(model: Path, names: tuple[str, ...], seconds: float, raw: Path, *, seed: int) -> dict[str, Measured]:
     subjects = [Subject(name, model, tokens=100) for name in names]
     target = ThisMachine(batches=(1,), lengths=(LENGTH,))
-    given = dict.fromkeys(names, samples) if samples else None
-    return measure(
-        subjects, target, samples=given, folder_for_raw=raw, reporter=Reporter(), quick=True, seconds=seconds, seed=seed
-    )
+    return measure(subjects, target, folder_for_raw=raw, reporter=Reporter(), quick=True, seconds=seconds, seed=seed)
 
 
 def inputs(model: Path) -> list[str]:
     import onnxruntime
 
     return [each.name for each in onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"]).get_inputs()]
+
+
+def make_encoder(path: Path) -> Path:
+    """Export MiniLM with a classifier of 77 labels and quantize it; its answers mean nothing, its time does."""
+    import shutil
+
+    from transformers import AutoModelForSequenceClassification
+
+    from compactor.exporting import export_onnx
+    from compactor.quantization.dynamic import quantize_dynamic_int8
+    from compactor.tasks import TASKS
+
+    source = Path(os.environ["COMPACTOR_DATA"]) / "models" / "all-MiniLM-L6-v2"
+    folder = path.with_suffix("")
+    labels = {number: f"label {number}" for number in range(77)}
+    names = {name: number for number, name in labels.items()}
+    model = AutoModelForSequenceClassification.from_pretrained(source, id2label=labels, label2id=names, dtype="float32")
+    model.save_pretrained(folder / "torch")
+    for name in ("tokenizer.json", "tokenizer_config.json", "vocab.txt"):
+        shutil.copy(source / name, folder / "torch")
+    export_onnx(folder / "torch", folder / "fp32", task=TASKS.load("text-classification")(), pair=False, opset=17)
+    quantize_dynamic_int8(folder / "fp32", folder / "int8", reduce_range=False)
+    return folder / "int8" / "model.onnx"
 
 
 def make_model(path: Path, layers: int = 12, width: int = 192) -> Path:

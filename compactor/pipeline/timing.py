@@ -13,9 +13,13 @@ from compactor.pipeline.execute import Session
 from compactor.pipeline.probe import encoded
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from compactor.pipeline.record import Row
 
 MEASURED = "measured.json"
+PROTOCOL = 2  # bumped when the way of measuring changes: older figures are then taken anew
+MOST_WORKERS = 4  # side by side, of each graph
 
 
 def time_rows(session: Session, rows: list[Row], run_folder: Path, *, quick: bool = False) -> bool:
@@ -32,6 +36,7 @@ def time_rows(session: Session, rows: list[Row], run_folder: Path, *, quick: boo
             "machine": machine(),
             "onnxruntime": versions().get("onnxruntime"),
             "quick": quick,
+            "protocol": PROTOCOL,
         }
     )
     kept = run_folder / MEASURED
@@ -64,7 +69,7 @@ def _measure(session: Session, folders: dict[str, Path], run_folder: Path, *, qu
         interface, texts = read_json(folder / "interface.json"), encoded(session, folder, "validation")
         rows = choose_rows(texts.lengths, seed=session.profile.seed) if rows is None else rows
         samples[name] = real_feeds(texts, rows, interface)
-        subjects.append(Subject(name, folder / "model.onnx", interface))
+        subjects.append(Subject(name, folder / "model.onnx", interface, tokenizer=_file(folder / "tokenizer.json")))
     session.reporter.say(f"timing {len(subjects)} graphs in turns")
     measured = measure(
         subjects,
@@ -72,16 +77,33 @@ def _measure(session: Session, folders: dict[str, Path], run_folder: Path, *, qu
         folder_for_raw=run_folder / "raw",
         reporter=session.reporter,
         samples=samples,
+        texts=_texts(session, rows),
+        workers=0 if quick else min(MOST_WORKERS, max(1, machine()["cores_allowed"] // target.threads)),
         quick=quick,
         seed=session.profile.seed,
     )
     return {name: result.as_dict() for name, result in measured.items()}
 
 
+def _file(path: Path) -> Path | None:
+    return path if path.is_file() else None
+
+
+def _texts(session: Session, rows: np.ndarray | None) -> list[str] | None:
+    """Return the validation texts that are timed, so that their tokenization is timed too; pairs and tagged words have other inputs."""
+    split = session.open_data().validation
+    if rows is None or split.pair or split.tags is not None:
+        return None
+    return split.select(rows).texts()
+
+
 def _no_provider(provider: str) -> Finding:
+    from compactor.measuring.providers import installed_packages, what_is_missing
+
+    remedies = [missing.remedy for missing in what_is_missing(provider, installed_packages())]
     return Finding(
         "M151",
         "warning",
         f"latency is not measured: onnxruntime here has no {provider}",
-        "run `compactor bench` on the device, or see `compactor doctor` for what to install",
+        "; ".join(remedies) or "run `compactor bench` on the device, or see `compactor doctor` for what to install",
     )

@@ -27,6 +27,9 @@ def test_every_stage_is_a_measured_row(finished):
         assert row["size_bytes"] == sum(row["size_by_part"].values())
         assert any(cell["length"] == "data" and cell["p50"] > 0 for cell in row["latency_ms"])
         assert row["evidence"] == "measured"
+        assert row["end_to_end_ms"]["p50"] > 0, "tokenization is timed too"
+        assert row["scenarios"]["offline"]["texts_per_s"] > 0
+        assert row["conditions"]["nodes"].keys() == {"CPUExecutionProvider"}
 
 
 def test_the_student_learned_and_is_smaller(finished):
