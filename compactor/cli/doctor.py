@@ -6,9 +6,12 @@ import argparse
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compactor.cli._line import Line
+
+if TYPE_CHECKING:
+    from compactor.measuring.runners.reachable import Way
 
 LEAST_DISK_BYTES = 2 * 10**9
 LEAST_MEMORY_BYTES = 3 * 10**9
@@ -100,19 +103,19 @@ def target_lines(here: dict[str, Any]) -> list[Line]:
         from compactor.targets import load_target, target_names
     except ModuleNotFoundError:
         return [Line("note", "targets", "not read: the toolchain is not installed", 'pip install "compactor[toolchain]"')]
-    from compactor.measuring.evidence import local_evidence
-    from compactor.measuring.providers import installed_packages, what_is_missing
+    from compactor.measuring.providers import installed_packages
+    from compactor.measuring.runners.reachable import ways
 
-    lines, packages = [], installed_packages()
-    for name in target_names():
-        target = load_target(name)
-        evidence, missing = local_evidence(target, here), what_is_missing(target.provider, packages)
-        if evidence.kind is None:
-            lines.append(Line("ok", f"target {name}", f"not here: {evidence.reason}"))
-        elif missing:
-            found = f"not here: {'; '.join(each.sentence for each in missing)}"
-            lines.append(Line("note", f"target {name}", found, "; ".join(each.remedy for each in missing)))
-        else:
-            found = "this machine" if evidence.kind == "measured" else f"by proxy: {evidence.reason}"
-            lines.append(Line("ok", f"target {name}", found))
-    return lines
+    packages = installed_packages()
+    return [target_line(name, ways(load_target(name), here, packages)) for name in target_names()]
+
+
+def target_line(name: str, found: list[Way]) -> Line:
+    """Tell how a target can be measured from here, or what is missing and what to type; the first way is this machine."""
+    local, about = found[0], f"target {name}"
+    if local.evidence is not None:
+        return Line("ok", about, "this machine" if local.evidence == "measured" else f"by proxy: {local.reason}")
+    if local.remedy:
+        return Line("note", about, f"not here: {local.reason}", local.remedy)
+    elsewhere = [way.remedy or f"--via {way.via}" for way in found[1:] if way.evidence or way.remedy]
+    return Line("ok", about, f"not here: {local.reason}", "; or ".join(elsewhere))

@@ -153,5 +153,8 @@ def test_a_target_says_what_it_lacks_and_what_to_type(monkeypatch):
     assert gpu.state == "note"
     assert "built for the processor only" in gpu.found
     assert "onnxruntime-gpu[cuda,cudnn]" in gpu.remedy
-    assert lines["target host"].state == "ok"
+    assert lines["target host"].found == "this machine"
+    board = lines["target arm-a76"]
+    assert "aarch64" in board.found
+    assert "--via ssh" in board.remedy
     assert all(line.state != "error" for line in lines.values()), "a target of another machine is nothing to mend"
