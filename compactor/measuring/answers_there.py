@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from compactor.targets import Target
 
 GOLDEN = "golden.json"
-EMULATED_SECONDS = 120.0  # an emulated core is a hundred times slower and more: what is done by then is compared, shortest inputs first
+# An emulated core is a hundred times slower and more: what is done by then is compared, shortest inputs first.
+EMULATED_SECONDS = 120.0
 LEAST = 8
 MADE_UP_LENGTHS = (1, 7, 16, 32)
 
