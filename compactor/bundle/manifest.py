@@ -86,12 +86,7 @@ def make_manifest(
         "tested_onnxruntime": _onnxruntime_version(),
         "providers": [target.provider],
         "instruction_sets": _instruction_sets(interface),
-        "session": {
-            "intra_op_num_threads": target.threads,
-            "inter_op_num_threads": 1,
-            "graph_optimization_level": "all",
-            "allow_spinning": target.spinning,
-        },
+        "session": _session(target),
         "target": target.name,
         "licenses": licenses,
         "made": {"compactor": compactor.__version__, **made},
@@ -111,6 +106,16 @@ def describe_graph(path: Path) -> dict[str, Any]:
         "ir_version": model.ir_version,
         "operators": sorted({node.op_type for node in model.graph.node}),
         "external": any(tensor.external_data for tensor in model.graph.initializer),
+    }
+
+
+def _session(target: Target) -> dict[str, Any]:
+    """Return the session options that the target's figures were taken with."""
+    return {
+        "intra_op_num_threads": target.threads,
+        "inter_op_num_threads": 1,
+        "graph_optimization_level": "all",
+        "allow_spinning": target.spinning,
     }
 
 

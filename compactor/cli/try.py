@@ -7,6 +7,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from compactor.runtime import Model
+
+NUMBERS_SHOWN = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,21 +43,48 @@ def run(arguments: argparse.Namespace) -> int:
     for text, pair in _texts(arguments, model.interface.pair):
         try:
             if not warm:  # the first answer of a session takes longer than all that follow
-                model(text, pair)
+                _ask(model, text, pair)
                 warm = True
             begun = time.perf_counter()
-            answer = model(text, pair)
+            answer = _ask(model, text, pair)
         except ValueError as error:
             raise CompactorError("T207", str(error), "see compactor try --help") from error
         milliseconds = 1e3 * (time.perf_counter() - begun)
         if arguments.json:
             told = {"text": text} if pair is None else {"text": text, "pair": pair}
             print(
-                json.dumps({**told, **answer, "ms": round(milliseconds, 3), "load_ms": round(load_ms, 1)}, ensure_ascii=False)
+                json.dumps(
+                    {**told, **_named(answer), "ms": round(milliseconds, 3), "load_ms": round(load_ms, 1)}, ensure_ascii=False
+                )
             )
         else:
-            print(f"{answer['label']}  {answer['score']:.3f}  ({milliseconds:.2f} ms)", flush=True)
+            print(f"{_told(answer)}  ({milliseconds:.2f} ms)", flush=True)
     return 0
+
+
+def _ask(model: Model, text: str, pair: str | None) -> Any:
+    """Return the answer: a label, several, a number, spans; of a model for embeddings, the numbers."""
+    return model.embed(text)[0].tolist() if model.interface.answer == "vector" else model(text, pair)
+
+
+def _named(answer: Any) -> dict[str, Any]:
+    """Return the fields of an answer for JSON; a list of labels, spans or numbers gets a name."""
+    if isinstance(answer, dict):
+        return answer
+    return {"embedding" if answer and isinstance(answer[0], float) else "answers": answer}
+
+
+def _told(answer: Any) -> str:
+    """Return an answer for people, in one line."""
+    if isinstance(answer, dict):
+        return f"{answer['label']}  {answer['score']:.3f}"
+    if answer and isinstance(answer[0], float):
+        return " ".join(f"{number:.3f}" for number in answer[:NUMBERS_SHOWN]) + f" ... ({len(answer)} numbers)"
+    return ", ".join(f"{each['label']} {each['score']:.3f}{_place(each)}" for each in answer) or "nothing"
+
+
+def _place(each: dict[str, Any]) -> str:
+    return f" {each['text']!r} at {each['start']}-{each['end']}" if "text" in each else ""
 
 
 def _texts(arguments: argparse.Namespace, pair: bool) -> Iterator[tuple[str, str | None]]:

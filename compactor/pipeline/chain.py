@@ -10,6 +10,7 @@ from compactor.base.artifact import Artifact
 from compactor.pipeline.against import hold_against
 from compactor.pipeline.controls import linear_answers, make_control, plan_controls
 from compactor.pipeline.execute import Done, Session, execute
+from compactor.pipeline.linear import KINDS
 from compactor.pipeline.plan import Plan
 from compactor.pipeline.probe import given_answers, onnx_folder, quality
 from compactor.pipeline.record import Row
@@ -48,7 +49,7 @@ def make_controls(session: Session, plan: Plan, data: dict[str, Any], rows: list
         row.id = row.control = control.name
         row.findings += [finding.as_dict() for finding in control.findings]
         controls.append(row)
-    if session.profile.controls.linear:
+    if session.profile.controls.linear and session.profile.task.label_kind in KINDS:
         controls.append(_linear_row(session))
     return controls
 
@@ -99,7 +100,8 @@ def _linear_row(session: Session) -> Row:
     session.reporter.say("control linear: an n-gram linear model")
     profile, data = session.profile, session.open_data()
     given = linear_answers(session)
-    row = Row("linear", "linear", None, {"features": "word 1-2-grams, character 2-5-grams", "model": "logistic regression"})
+    model = "ridge regression" if profile.task.label_kind == "number" else "logistic regression"
+    row = Row("linear", "linear", None, {"features": "word 1-2-grams, character 2-5-grams", "model": model})
     row.control = "linear"
     score = profile.task.quality
     row.validation_quality = score(given["validation"], data.validation.labels, split="validation", seed=profile.seed)

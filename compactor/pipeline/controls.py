@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from compactor.base.artifact import Artifact
 from compactor.base.finding import Finding
@@ -42,9 +42,10 @@ def plan_controls(session: Session, plan: Plan, data: dict[str, object]) -> Iter
     teacher = plan.step("teacher") or plan.step("answers")
     if teacher is None:
         return
-    if chosen.labels_only and distill is not None:
+    label_loss = session.profile.task.label_loss
+    if chosen.labels_only and distill is not None and label_loss is not None:
         before = next(step for step in plan.steps if step.key == distill.sources["source"])
-        stage, findings = _as_long(_on_labels(distill.stage), _passes(session, distill))
+        stage, findings = _as_long(_on_labels(distill.stage, label_loss), _passes(session, distill))
         yield Control("labels_only", (_step(session, data, "labels only", "distill", stage, before, teacher.key),), findings)
     quantize = plan.step("quantize")
     if chosen.teacher_int8 and teacher.kind == "torch" and quantize is not None and len(plan.steps) > 3:
@@ -73,10 +74,12 @@ def _step(
     return plan_step(session.profile, session.store, data, label, name, stage, before, teacher)
 
 
-def _on_labels(stage: Stage) -> Stage:
-    """Return the same distill settings with cross-entropy as the only loss."""
+def _on_labels(stage: Stage, label_loss: str) -> Stage:
+    """Return the same distill settings with what learns from the labels as the only loss."""
+    if isinstance(stage, _OnLabels):
+        return stage.on_labels(label_loss)
     settings = stage.model_dump(exclude_unset=True, by_alias=True)
-    return type(stage).model_validate({**settings, "losses": [{"cross_entropy": {"weight": 1.0}}]})
+    return type(stage).model_validate({**settings, "losses": [{label_loss: {"weight": 1.0}}]})
 
 
 def _passes(session: Session, distill: PlannedStep) -> float:
@@ -100,10 +103,17 @@ def _as_long(stage: Stage, passes: float) -> tuple[Stage, tuple[Finding, ...]]:
     return stage.model_copy(update={"train": longer}), (note,)
 
 
+@runtime_checkable
+class _OnLabels(Protocol):
+    """A stage that knows what is left of its settings when only labels teach."""
+
+    def on_labels(self, label_loss: str) -> Stage: ...
+
+
 def linear_answers(session: Session) -> dict[str, np.ndarray]:
     """Return the decision values (n, labels) of an n-gram linear model for validation and test; fitted once and kept.
 
-    Word 1-2-grams and in-word character 2-5-grams, TF-IDF with sublinear counts, multinomial logistic regression; untuned.
+    Word 1-2-grams and in-word character 2-5-grams, TF-IDF with sublinear counts, logistic or ridge regression; untuned.
     """
     import numpy as np
 

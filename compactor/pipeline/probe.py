@@ -82,6 +82,7 @@ def quality(session: Session, row: Row, split: str, teacher: Row | None) -> Qual
         split=split,
         seed=session.profile.seed,
         teacher_logits=given_answers(session, teacher, split) if teacher is not None else None,
+        names=session.open_data().labels,
     )
 
 

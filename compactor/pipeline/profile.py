@@ -38,7 +38,10 @@ class Head(Settings):
     name: str = setting(
         doc="name of the run folder: letters, digits, '-', '_' and '.'", pattern=SAFE_NAME, examples=["my-model"]
     )
-    task: str = setting(doc="what the model must do, by the transformers task name", examples=["text-classification"])
+    task: str = setting(
+        doc=f"what the model must do: {', '.join(name.replace('_', '-') for name in TASKS.names())}",
+        examples=["text-classification"],
+    )
     target: str = setting(
         doc="where the model must run: a shipped target, or the path of a target YAML", examples=["laptop-cpu"]
     )

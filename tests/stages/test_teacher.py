@@ -25,8 +25,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return open_small(tmp_path_factory.mktemp("data"))
 
 
-def problems(settings: dict[str, Any]) -> list[str]:
-    return [problem.code for _, problem in Teacher.model_validate(settings).problems(task=ANYTHING, target=ANYTHING)]
+def problems(settings: dict[str, Any], task: str = "text-classification") -> list[str]:
+    known = TASKS.load(task)()
+    return [problem.code for _, problem in Teacher.model_validate(settings).problems(task=known, target=ANYTHING)]
 
 
 def test_exactly_one_of_model_and_config() -> None:
@@ -39,6 +40,14 @@ def test_exactly_one_of_model_and_config() -> None:
 def test_a_config_that_cannot_be_is_refused() -> None:
     assert problems({"config": {**TINY, "heads": 3}}) == ["P151", "P152"]
     assert problems({"model": "m", "linear_teacher": {}}) == ["P153"]
+
+
+@pytest.mark.parametrize("task", ["multi-label-classification", "text-regression", "token-classification"])
+def test_what_needs_one_class_a_text_is_refused_for_other_labels(task: str) -> None:
+    assert problems({"model": "m", "train": TRAIN}, task) == []
+    assert problems({"model": "m", "train": TRAIN, "linear_teacher": {}}, task) == ["P154"]
+    smoothed = {"model": "m", "train": TRAIN, "label_smoothing": 0.1}
+    assert problems(smoothed, task) == ([] if task == "token-classification" else ["P154"])
 
 
 def test_a_checkpoint_counts_by_its_content_and_not_by_its_path(tmp_path: Path) -> None:
