@@ -12,10 +12,12 @@ import numpy as np
 import onnx
 
 from compactor.base.errors import CompactorError
-from compactor.quantization.calibration import Method, Range, activation_ranges
+from compactor.quantization.biases import correct_biases
+from compactor.quantization.calibration import Method, activation_ranges
 from compactor.quantization.dynamic import quantizer_failed
 from compactor.quantization.folder import scratch, write_folder
 from compactor.quantization.graph import PRODUCTS, Chosen, account, choose, load_float, strip
+from compactor.quantization.histogram import Range
 from compactor.quantization.tables import quantize_tables
 
 
@@ -29,6 +31,8 @@ def quantize_static_int8(
     embeddings: bool = True,
     keep: Sequence[str] = (),
     method: Method = "minmax",
+    percentile: float = 99.999,
+    bias_correction: bool = False,
 ) -> dict[str, Any]:
     """Quantize an unfused fp32 ONNX folder to QDQ form: unsigned activations, signed weights.
 
@@ -44,9 +48,11 @@ def quantize_static_int8(
         embeddings: quantize the tables too.
         keep: patterns of node names to leave in float.
         method: how ranges are found, see `calibration.activation_ranges`.
+        percentile: of that method, in %.
+        bias_correction: take the mean shift of each product off its bias, see `biases.correct_biases`; the batches are then kept.
 
     Returns:
-        The facts of `graph.account`, `calibration_rows`, `size_bytes`, `seconds`.
+        The facts of `graph.account`, `calibration_rows`, `size_bytes`, `seconds`, and `corrected_biases` where asked for.
 
     Raises:
         StageError: as `quantize_dynamic_int8`; Q107 no rows, Q108 values that are not finite.
@@ -56,9 +62,11 @@ def quantize_static_int8(
     model = load_float(source)
     chosen = choose(model, embeddings=embeddings, keep=keep)
     counter = _Counter(batches)
+    rows: Any = list(counter) if bias_correction else counter
+    shifted = {}
     with scratch(folder) as place:
         inputs = _activations(model, chosen)
-        ranges = activation_ranges(model, inputs, counter, method=method, place=place) if inputs else {}
+        ranges = activation_ranges(model, inputs, rows, method=method, place=place, percentile=percentile) if inputs else {}
         try:
             if inputs:
                 model = _quantize_products(model, chosen, ranges, per_channel=per_channel, reduce_range=reduce_range)
@@ -66,12 +74,14 @@ def quantize_static_int8(
             raise
         except Exception as error:  # the quantizer raises bare Exception and assertions
             raise quantizer_failed(error) from error
-    quantize_tables(model, chosen.tables)
+        quantize_tables(model, chosen.tables)
+        if bias_correction:
+            shifted["corrected_biases"] = correct_biases(model, load_float(source), chosen.products, rows, place)
     strip(model)
     facts = account(model, chosen)
     size_bytes = write_folder(model, source, folder, precision="int8-static")
     seconds = round(time.perf_counter() - begun, 3)
-    return {**facts, "calibration_rows": counter.rows, "size_bytes": size_bytes, "seconds": seconds}
+    return {**facts, **shifted, "calibration_rows": counter.rows, "size_bytes": size_bytes, "seconds": seconds}
 
 
 class _Counter:

@@ -25,9 +25,13 @@ class Calibration(Settings):
     """Rows on which static quantization measures its activations."""
 
     rows: int = setting(128, "training rows, of all lengths", ge=1)
-    method: Literal["minmax", "average"] = setting(
-        "minmax", "range of a tensor: the extremes of all rows, or the mean of each row's"
+    method: Literal["minmax", "average", "percentile", "entropy"] = setting(
+        "minmax",
+        "range of a tensor: minmax, the extremes of all rows; average, the mean of each row's; percentile, what holds that share of "
+        "all values; entropy, what loses least by Kullback-Leibler",
     )
+    percentile: float = setting(99.999, "of `percentile`: share of the values inside the range, in %", gt=50, le=100)
+    bias_correction: bool = setting(False, "take what quantization shifts each product by, on average, off its bias")
 
 
 class Quantize(Stage):
@@ -82,8 +86,13 @@ class Quantize(Stage):
         }
         if self.method == "dynamic-int8":
             return {**quantize_dynamic_int8(source, work.folder, **int8), "reduce_range": reduce_range}  # type: ignore[arg-type]
-        facts = quantize_static_int8(source, work.folder, self._rows(source, work), method=self.calibration.method, **int8)  # type: ignore[arg-type]
+        facts = quantize_static_int8(source, work.folder, self._rows(source, work), **self._measuring(), **int8)  # type: ignore[arg-type]
         return {**facts, "reduce_range": reduce_range}
+
+    def _measuring(self) -> dict[str, Any]:
+        """Return how static quantization measures, as keyword arguments."""
+        names = ("method", "percentile", "bias_correction")
+        return {name: getattr(self.calibration, name) for name in names}
 
     def _rows(self, source: Path, work: Work) -> Iterator[dict[str, np.ndarray]]:
         """Yield training rows of all lengths, each alone and unpadded."""

@@ -110,6 +110,18 @@ def test_a_quantized_model_agrees_with_the_float_one(place, method):
 
 
 @pytest.mark.model
+@pytest.mark.parametrize("how", ["percentile", "entropy"])
+def test_static_ranges_by_histogram_and_corrected_biases(place, how):
+    root, data, _, source, _ = place
+    work = handle(root, how, data)
+    calibration = {"rows": 16, "method": how, "percentile": 99.9, "bias_correction": True}
+    Quantize.model_validate({"method": "static-int8", "calibration": calibration}).run(source, work)
+    assert work.facts["agreement_with_fp32"]["top1"] > 0.9
+    # every product of the encoder and of the head has a bias: six a layer, the pooler, the classifier
+    assert work.facts["quantize"]["corrected_biases"] == 14
+
+
+@pytest.mark.model
 def test_weights_have_seven_bits_where_the_target_has_no_dot_products(place):
     import onnx
     from onnx import numpy_helper
