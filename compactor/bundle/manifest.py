@@ -79,11 +79,8 @@ def make_manifest(
         "padding": _padding(interface, graph),
         "tokenizer": _tokenizer(tokens),
         "vocab_size": read_json(folder / CONFIG).get("vocab_size"),
-        "opset": graph["opsets"].get("ai.onnx"),
-        "ir_version": graph["ir_version"],
-        "contrib_domains": sorted(domain for domain in graph["opsets"] if domain != "ai.onnx"),
+        **_versions(graph),
         "oldest_onnxruntime": oldest,
-        "tested_onnxruntime": _onnxruntime_version(),
         "providers": [target.provider],
         "instruction_sets": _instruction_sets(interface),
         "session": _session(target),
@@ -91,6 +88,16 @@ def make_manifest(
         "licenses": licenses,
         "made": {"compactor": compactor.__version__, **made},
         "files": {path: entry for path, entry in hash_folder(folder).items() if path not in UNHASHED},
+    }
+
+
+def _versions(graph: dict[str, Any]) -> dict[str, Any]:
+    """Return what a runtime must know of the graph's versions."""
+    return {
+        "opset": graph["opsets"].get("ai.onnx"),
+        "ir_version": graph["ir_version"],
+        "contrib_domains": sorted(domain for domain in graph["opsets"] if domain != "ai.onnx"),
+        "tested_onnxruntime": _onnxruntime_version(),
     }
 
 

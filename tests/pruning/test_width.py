@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from compactor.base.errors import StageError
+from compactor.tasks.text_classification import TextClassification
 from tests.pruning import tiny
 
-TASK = SimpleNamespace(model_class="AutoModelForSequenceClassification")
+TASK = TextClassification()
 pytestmark = pytest.mark.model
 
 
