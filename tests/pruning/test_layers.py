@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from compactor.base.errors import StageError
 from compactor.pruning.layers import cut_layers, layers_to_keep
+from compactor.tasks.text_classification import TextClassification
 from tests.pruning import tiny
 
 
@@ -46,5 +45,5 @@ def test_a_cut_model_answers_as_one_whose_other_layers_do_nothing_and_reloads(fa
     assert model.config.num_hidden_layers == 2
 
     save(model, tiny.tokenizer(tmp_path / "source"), tmp_path, labels=("a", "b", "c"))
-    again = load(tmp_path, SimpleNamespace(model_class="AutoModelForSequenceClassification"))
+    again = load(tmp_path, TextClassification())
     assert np.array_equal(tiny.logits(again, given), expected)

@@ -11,6 +11,7 @@ from compactor.base.errors import StageError
 from compactor.models.tokenizer import load_tokenizer
 from compactor.pruning.vocabulary import choose_pieces, compare_encodings, count_pieces
 from compactor.pruning.wordpiece import WordPieceFile, write_smaller_tokenizer
+from compactor.tasks.text_classification import TextClassification
 from tests.pruning import tiny
 
 
@@ -137,7 +138,6 @@ def test_what_it_costs_is_counted(source):
 @pytest.mark.model
 @pytest.mark.parametrize("family", ["bert", "distilbert", "electra"])
 def test_a_model_answers_kept_texts_to_the_bit_as_before_and_reloads(family, source, tmp_path):
-    from types import SimpleNamespace
 
     from compactor.models import load, save
     from compactor.pruning.prediction import predicted_parameters
@@ -155,7 +155,7 @@ def test_a_model_answers_kept_texts_to_the_bit_as_before_and_reloads(family, sou
     assert model.get_input_embeddings().padding_idx == model.config.pad_token_id == 0
     assert np.array_equal(tiny.logits(model, [tiny.encode(folder, tiny.TRAIN)]), before)
     save(model, folder, folder, labels=("a", "b", "c"))
-    again = load(folder, SimpleNamespace(model_class="AutoModelForSequenceClassification"))
+    again = load(folder, TextClassification())
     assert np.array_equal(tiny.logits(again, [tiny.encode(folder, tiny.TRAIN)]), before)
 
 
