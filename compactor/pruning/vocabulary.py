@@ -154,8 +154,9 @@ def cut_embeddings(model: nn.Module, kept: np.ndarray) -> None:
     # In place: a factorized table keeps the projection behind it.
     with torch.no_grad():
         embedding.weight = nn.Parameter(embedding.weight[torch.from_numpy(kept)].clone())
-        if getattr(model, "weights", None) is not None:  # of a static student that is not folded yet
-            model.weights = nn.Parameter(model.weights[torch.from_numpy(kept)].clone())
+        weights = getattr(model, "weights", None)  # of a static student that is not folded yet
+        if isinstance(weights, nn.Parameter):
+            model.weights = nn.Parameter(weights[torch.from_numpy(kept)].clone())
     embedding.num_embeddings, embedding.padding_idx = len(kept), padding
     _renumber_config(model.config, new_ids, len(kept))
 
