@@ -66,7 +66,7 @@ def choose(model: onnx.ModelProto, *, embeddings: bool, keep: Sequence[str]) -> 
     Args:
         model: in fp32.
         embeddings: quantize the tables too.
-        keep: patterns of node names to leave in float, as in a shell: `*classifier*`.
+        keep: patterns of node names to leave in float, as in a shell, `*classifier*`, or the names themselves.
 
     Raises:
         StageError: a pattern fits no node, or nothing is left to quantize.
@@ -75,12 +75,12 @@ def choose(model: onnx.ModelProto, *, embeddings: bool, keep: Sequence[str]) -> 
     products = [node.name for node in model.graph.node if node.op_type in PRODUCTS and node.input[1] in matrices]
     tables = [node.name for node in model.graph.node if node.op_type == "Gather" and node.input[0] in matrices]
     for pattern in keep:
-        if not any(fnmatch(name, pattern) for name in products + tables):
+        if not any(fits(name, pattern) for name in products + tables):
             example = (products or ["none"])[0]
             raise StageError(
                 "Q105", f"keep: {pattern} fits no node with weights", f"names look like {example}; * stands for any part"
             )
-    kept = [name for name in products + tables if any(fnmatch(name, pattern) for pattern in keep)]
+    kept = [name for name in products + tables if any(fits(name, pattern) for pattern in keep)]
     chosen = Chosen(
         products=tuple(name for name in products if name not in kept),
         tables=tuple(name for name in tables if name not in kept) if embeddings else (),
@@ -92,6 +92,11 @@ def choose(model: onnx.ModelProto, *, embeddings: bool, keep: Sequence[str]) -> 
         )
         raise StageError("Q101", sentence, "shorten keep, or leave quantize out")
     return chosen
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Tell whether a node is meant: by its very name, which may have brackets in it, or by a pattern."""
+    return name == pattern or fnmatch(name, pattern)
 
 
 def account(model: onnx.ModelProto, chosen: Chosen) -> dict[str, Any]:

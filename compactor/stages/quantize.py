@@ -7,18 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from compactor.base.artifact import Artifact
-from compactor.base.errors import Problem, StageError
+from compactor.base.errors import Problem
 from compactor.base.settings import Settings, setting
 from compactor.stages._contract import Stage, Work
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from compactor.targets import Target
     from compactor.tasks import Task
 
 PRECISION = {"dynamic-int8": "int8", "static-int8": "int8", "fp16": "fp16"}
-COMPARED_ROWS = 256
 
 
 class Calibration(Settings):
@@ -48,91 +45,68 @@ class Quantize(Stage):
     )
     per_channel: bool = setting(True, "int8: one scale a column of a matrix, which halves the error")
     embeddings: bool = setting(True, "int8: quantize the lookup tables too")
-    keep: tuple[str, ...] = setting((), "patterns of node names to leave in float, such as '*classifier*'")
+    keep: tuple[str, ...] | Literal["auto"] = setting(
+        (),
+        "patterns of node names to leave in float, such as '*classifier*'; auto: those whose quantization costs most for their size, as "
+        "few as `max_drop` needs",
+    )
+    repair: bool = setting(
+        False,
+        "when the drop is above `max_drop`, try a scale for each column, sensitive nodes in float, static ranges and half precision, as "
+        "far as the target has kernels, and leave the best",
+    )
+    max_drop: float = setting(
+        0.005,
+        "of `keep: auto` and `repair`: how far the task's figure on validation rows may fall below the fp32 graph's",
+        ge=0,
+    )
     calibration: Calibration = setting(Calibration(), "static-int8: how activations are measured")
     reduce_range: bool | None = setting(None, "int8: 7-bit weights; by default where the target has no 8-bit dot products")
 
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings."""
-        del task
         if PRECISION[self.method] not in target.precisions:
             others = [method for method, precision in PRECISION.items() if precision in target.precisions]
             hint = f"use method: {others[0]}" if others else "leave quantize out"
             sentence = f"{target.name} ({target.provider}) has no {PRECISION[self.method]} kernels, so {self.method} would not run faster"
             yield ("method",), Problem("Q110", sentence, f"{hint}, or choose another target")
+        name = "repair" if self.repair else "keep"
+        searches = self.keep == "auto" or self.repair
+        if searches and task is not None and task.label_kind == "vector":
+            sentence = f"{name} measures the drop against labels, and the rows of {task.name} need not have any"
+            yield (name,), Problem("Q115", sentence, "name patterns in keep")
+        if searches and self.method == "fp16":
+            sentence = f"{name} has nothing to search for with fp16, the last step of the ladder"
+            yield (name,), Problem("Q115", sentence, "use it with an int8 method, or name patterns in keep")
 
     def run(self, source: Artifact | None, work: Work) -> None:
         """Fill `work.folder` with a quantized ONNX folder."""
+        from compactor.stages._quantizing import compare
+
         assert source is not None
-        work.facts["quantize"] = {"method": self.method, **self._quantize(source.folder, work)}
-        _compare(source.folder, work)
-        if PRECISION[self.method] == "int8":
+        work.facts["quantize"] = self._quantized(source.folder, work)
+        compare(source.folder, work)
+        if PRECISION[work.facts["quantize"]["method"]] == "int8":
             from compactor.checks.gain import gain
 
             for finding in gain(work.target, place="model.onnx"):
                 work.reporter.finding(finding)
 
-    def _quantize(self, source: Path, work: Work) -> dict[str, Any]:
-        from compactor.quantization import convert_fp16, quantize_dynamic_int8, quantize_static_int8
+    def _quantized(self, source: Path, work: Work) -> dict[str, Any]:
+        from compactor.stages import _repair
+        from compactor.stages._quantizing import quantized
 
-        if self.method == "fp16":
-            return convert_fp16(source, work.folder, keep=self.keep)
-        reduce_range = not work.target.int8_dot_product if self.reduce_range is None else self.reduce_range
-        int8 = {
-            "reduce_range": reduce_range,
-            "per_channel": self.per_channel,
-            "embeddings": self.embeddings,
-            "keep": self.keep,
-        }
-        if self.method == "dynamic-int8":
-            return {**quantize_dynamic_int8(source, work.folder, **int8), "reduce_range": reduce_range}  # type: ignore[arg-type]
-        facts = quantize_static_int8(source, work.folder, self._rows(source, work), **self._measuring(), **int8)  # type: ignore[arg-type]
-        return {**facts, "reduce_range": reduce_range}
-
-    def _measuring(self) -> dict[str, Any]:
-        """Return how static quantization measures, as keyword arguments."""
-        names = ("method", "percentile", "bias_correction")
-        return {name: getattr(self.calibration, name) for name in names}
-
-    def _rows(self, source: Path, work: Work) -> Iterator[dict[str, np.ndarray]]:
-        """Yield training rows of all lengths, each alone and unpadded."""
-        import numpy as np
-
-        from compactor.checks.answers import spread
-        from compactor.stages._inputs import encoded
-
-        rows = encoded(work, source, "train")
-        with work.reporter.bar("calibrating", min(self.calibration.rows, len(rows)), "rows") as bar:
-            for row in spread(rows, self.calibration.rows):
-                yield rows.batch(np.array([row]))
-                bar.advance()
-
-
-def _compare(source: Path, work: Work) -> None:
-    """Compare the quantized graph with the fp32 one on validation rows, each alone; keep the figures, report what they mean."""
-    from compactor.checks.agreement import agreement
-    from compactor.checks.answers import answer_one_by_one, onnx_answer, spread
-    from compactor.checks.faithful import faithful
-    from compactor.checks.finite import finite
-    from compactor.checks.padding import padding, padding_agreement
-    from compactor.checks.smaller import smaller
-    from compactor.stages._inputs import encoded
-
-    rows = encoded(work, source, "validation")
-    chosen = spread(rows, COMPARED_ROWS)
-    quantized = onnx_answer(work.folder / "model.onnx", threads=work.threads)
-    reference = answer_one_by_one(onnx_answer(source / "model.onnx", threads=work.threads), rows, chosen)
-    candidate = answer_one_by_one(quantized, rows, chosen)
-    for finding in finite(candidate, place="model.onnx"):
-        raise StageError(finding.code, f"the quantized model: {finding.sentence}", finding.hint)
-    found, moved = agreement(reference, candidate, work.task.same), padding_agreement(quantized, rows, work.task.same)
-    work.facts["agreement_with_fp32"], work.facts["padding"] = found.as_dict(), moved.as_dict()
-    before, after = ((folder / "model.onnx").stat().st_size for folder in (source, work.folder))
-    work.facts["size_bytes"] = {"before": before, "after": after}
-    for findings in (
-        faithful(found, place="model.onnx"),
-        padding(moved, place="model.onnx"),
-        smaller(before, after, place="model.onnx"),
-    ):
-        for finding in findings:
-            work.reporter.finding(finding)
+        keep = () if self.keep == "auto" else self.keep
+        if not self.repair and self.keep != "auto":
+            return quantized(self, source, work.folder, work, keep)
+        bench = _repair.Bench(self, source, work)
+        if self.repair:
+            best, tries = _repair.repaired(bench, keep)
+            _repair.tell_tries(work, best, tries, self.max_drop)
+        else:
+            best = _repair.kept_by_need(bench, self, keep)
+            tries = []
+            _repair.tell_missed(work, best, self.max_drop)
+        _repair.settle(best, work)
+        rows = {"tries": [each.row() for each in tries]} if tries else {}
+        return {**best.facts, "drop_on_validation": round(best.drop, 6), **rows}

@@ -146,3 +146,98 @@ def test_nothing_quantized_twice_and_nothing_left_undone(place):
     with pytest.raises(StageError) as caught:
         Quantize(keep=("*",)).run(source, handle(root, "nothing", data))
     assert caught.value.problem.code == "Q101"
+
+
+@pytest.fixture(scope="module")
+def fragile(place) -> Any:
+    """The export with one row of the table, of a piece that no text has, made huge: one scale for the table ruins all others."""
+    import shutil
+
+    import onnx
+    from onnx import numpy_helper
+
+    root, data, _, source, _ = place
+    folder = root / "fragile"
+    shutil.copytree(source.folder, folder)
+    model = onnx.load(str(folder / "model.onnx"))
+    table = next(t for t in model.graph.initializer if "word_embeddings" in t.name)
+    values = numpy_helper.to_array(table).copy()
+    values[4] *= 3000
+    table.CopyFrom(numpy_helper.from_array(values, table.name))
+    onnx.save(model, str(folder / "model.onnx"))
+    return root, data, works.artifact(folder, "export")
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("method", ["dynamic-int8", "static-int8"])
+def test_keep_auto_leaves_only_the_node_in_float_that_loses_the_answers(fragile, method):
+    root, data, source = fragile
+    work = handle(root, f"auto-{method}", data)
+    stage = Quantize.model_validate({"method": method, "keep": "auto", "max_drop": 0.02, "calibration": {"rows": 16}})
+    stage.run(source, work)
+    facts = work.facts["quantize"]
+    assert len(facts["kept_nodes"]) == 1
+    assert "word_embeddings" in facts["kept_nodes"][0]
+    assert facts["sensitivity"][0]["node"] == facts["kept_nodes"][0]
+    assert len(facts["sensitivity"]) == facts["quantized_nodes"] + 1
+    assert facts["drop_on_validation"] <= 0.02
+    assert work.facts["agreement_with_fp32"]["top1"] > 0.95
+    assert "Q112" in {finding.code for finding in work.reporter.findings}
+    assert not (work.checkpoints / "tries").exists()
+    assert not [path for path in work.folder.iterdir() if path.is_dir()]
+
+
+@pytest.mark.model
+def test_repair_tries_until_the_budget_is_met_and_tells_each_try(fragile):
+    root, data, source = fragile
+    work = handle(root, "repair", data)
+    Quantize(repair=True, per_channel=False, max_drop=0.02).run(source, work)
+    tries = work.facts["quantize"]["tries"]
+    assert [each["name"] for each in tries] == ["as set", "a scale for each column", "sensitive nodes in float"]
+    assert [each["met"] for each in tries] == [False, False, True]
+    assert tries[0]["drop"] > 0.1
+    assert work.facts["size_bytes"]["after"] == tries[-1]["size_bytes"]
+    assert "Q113" in {finding.code for finding in work.reporter.findings}
+
+
+@pytest.mark.model
+def test_a_model_within_the_budget_is_left_as_it_was_quantized(place):
+    root, data, _, source, _ = place
+    plain, checked = handle(root, "plain", data), handle(root, "checked", data)
+    Quantize().run(source, plain)
+    Quantize(repair=True, keep="auto", max_drop=0.05).run(source, checked)
+    assert (plain.folder / "model.onnx").read_bytes() == (checked.folder / "model.onnx").read_bytes()
+    assert not {"Q112", "Q113", "Q114"} & {finding.code for finding in checked.reporter.findings}
+
+
+@pytest.mark.model
+def test_a_budget_that_nothing_meets_leaves_the_best(fragile, monkeypatch):
+    from compactor.stages._repair import Bench
+
+    root, data, source = fragile
+    values = iter([0.9, 0.3, 0.5, 0.6, 0.4] + [0.5] * 20)
+    monkeypatch.setattr(Bench, "_value", lambda self, folder: next(values))
+    work = handle(root, "hopeless", data)
+    Quantize(repair=True, keep=("*encoder*",), max_drop=0.02).run(source, work)
+    facts = work.facts["quantize"]
+    assert facts["drop_on_validation"] == 0.3
+    assert min(each["drop"] for each in facts["tries"]) == 0.3
+    assert "Q114" in {finding.code for finding in work.reporter.findings}
+
+
+def test_the_ladder_has_only_steps_that_the_target_has_kernels_for():
+    from types import SimpleNamespace
+
+    from compactor.stages._repair import _rungs
+
+    def names(stage: Quantize, *precisions: str) -> list[str]:
+        return [name for name, _ in _rungs(stage, SimpleNamespace(target=SimpleNamespace(precisions=precisions)))]
+
+    assert names(Quantize(per_channel=False), "int8", "fp16") == [
+        "a scale for each column",
+        "sensitive nodes in float",
+        "static ranges",
+        "half precision",
+    ]
+    assert names(Quantize(method="static-int8"), "int8") == ["sensitive nodes in float"]
+    assert problems(Quantize(method="fp16", repair=True), load_target("server-gpu")) == [(("repair",), "Q115")]

@@ -1,0 +1,83 @@
+"""How the settings of `quantize` become a call of a quantizer, and how its answers are compared with the float model's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from compactor.base.errors import StageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from compactor.stages._contract import Work
+    from compactor.stages.quantize import Quantize
+
+COMPARED_ROWS = 256
+
+
+def quantized(settings: Quantize, source: Path, folder: Path, work: Work, keep: Sequence[str]) -> dict[str, Any]:
+    """Fill a folder by one method, nodes in `keep` left in float; return its facts, `method` first."""
+    from compactor.quantization import convert_fp16, quantize_dynamic_int8, quantize_static_int8
+
+    method: dict[str, Any] = {"method": settings.method}
+    if settings.method == "fp16":
+        return {**method, **convert_fp16(source, folder, keep=keep)}
+    reduce_range = not work.target.int8_dot_product if settings.reduce_range is None else settings.reduce_range
+    int8: dict[str, Any] = {
+        "reduce_range": reduce_range,
+        "per_channel": settings.per_channel,
+        "embeddings": settings.embeddings,
+        "keep": keep,
+    }
+    if settings.method == "dynamic-int8":
+        return {**method, **quantize_dynamic_int8(source, folder, **int8), "reduce_range": reduce_range}
+    names = ("method", "percentile", "bias_correction")
+    measuring = {name: getattr(settings.calibration, name) for name in names}
+    rows = calibration_rows(settings, source, work)
+    return {**method, **quantize_static_int8(source, folder, rows, **measuring, **int8), "reduce_range": reduce_range}
+
+
+def calibration_rows(settings: Quantize, source: Path, work: Work) -> Iterator[dict[str, np.ndarray]]:
+    """Yield training rows of all lengths, each alone and unpadded."""
+    import numpy as np
+
+    from compactor.checks.answers import spread
+    from compactor.stages._inputs import encoded
+
+    rows = encoded(work, source, "train")
+    with work.reporter.bar("calibrating", min(settings.calibration.rows, len(rows)), "rows") as bar:
+        for row in spread(rows, settings.calibration.rows):
+            yield rows.batch(np.array([row]))
+            bar.advance()
+
+
+def compare(source: Path, work: Work) -> None:
+    """Compare the quantized graph with the fp32 one on validation rows, each alone; keep the figures, report what they mean."""
+    from compactor.checks.agreement import agreement
+    from compactor.checks.answers import answer_one_by_one, onnx_answer, spread
+    from compactor.checks.faithful import faithful
+    from compactor.checks.finite import finite
+    from compactor.checks.padding import padding, padding_agreement
+    from compactor.checks.smaller import smaller
+    from compactor.stages._inputs import encoded
+
+    rows = encoded(work, source, "validation")
+    chosen = spread(rows, COMPARED_ROWS)
+    answer = onnx_answer(work.folder / "model.onnx", threads=work.threads)
+    reference = answer_one_by_one(onnx_answer(source / "model.onnx", threads=work.threads), rows, chosen)
+    candidate = answer_one_by_one(answer, rows, chosen)
+    for finding in finite(candidate, place="model.onnx"):
+        raise StageError(finding.code, f"the quantized model: {finding.sentence}", finding.hint)
+    found, moved = agreement(reference, candidate, work.task.same), padding_agreement(answer, rows, work.task.same)
+    work.facts["agreement_with_fp32"], work.facts["padding"] = found.as_dict(), moved.as_dict()
+    before, after = ((folder / "model.onnx").stat().st_size for folder in (source, work.folder))
+    work.facts["size_bytes"] = {"before": before, "after": after}
+    for findings in (
+        faithful(found, place="model.onnx"),
+        padding(moved, place="model.onnx"),
+        smaller(before, after, place="model.onnx"),
+    ):
+        for finding in findings:
+            work.reporter.finding(finding)
