@@ -11,6 +11,7 @@ from compactor.base.environment import ARM_INSTRUCTIONS, AVX512_INSTRUCTIONS, X8
 from compactor.base.errors import CompactorError, Problem, ProfileError
 from compactor.base.settings import Settings, setting
 from compactor.targets.reach import HOST, Ssh
+from compactor.targets.speed import Calibration, Speed
 
 Precision = Literal["fp32", "fp16", "bf16", "int8", "int4"]
 Core = Literal["cortex-a76", "cortex-a72"]
@@ -63,6 +64,10 @@ class Target(Settings):
         None, doc="where the device is, as ssh takes it: pi@board, or a Host of ~/.ssh/config", free=True
     )
     ssh: Ssh = setting(Ssh(), doc="how to reach `host`", free=True)
+    speed: Speed | None = setting(None, doc="what is published of such chips, for estimates", free=True)
+    calibration: Calibration | None = setting(
+        None, doc="constants measured on the device by `compactor targets calibrate`, for estimates", free=True
+    )
 
     @field_validator("instructions", "without")
     @classmethod
