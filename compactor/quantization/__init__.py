@@ -1,4 +1,4 @@
-"""Fewer bits in an ONNX graph: dynamic and static int8 for processors, float16 for GPUs."""
+"""Fewer bits in an ONNX graph: dynamic and static int8 for processors, weights alone in 2 to 8 bits for size, float16 for GPUs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ if TYPE_CHECKING:
     from compactor.quantization.dynamic import quantize_dynamic_int8
     from compactor.quantization.half import convert_fp16
     from compactor.quantization.static import quantize_static_int8
+    from compactor.quantization.weight_only import quantize_weights
 
 # Imported at first use: naming this room must not cost the import of onnxruntime.
-_HOMES = {"quantize_dynamic_int8": "dynamic", "quantize_static_int8": "static", "convert_fp16": "half"}
+_HOMES = {
+    "quantize_dynamic_int8": "dynamic",
+    "quantize_static_int8": "static",
+    "quantize_weights": "weight_only",
+    "convert_fp16": "half",
+}
 
-__all__ = ["convert_fp16", "quantize_dynamic_int8", "quantize_static_int8"]
+__all__ = ["convert_fp16", "quantize_dynamic_int8", "quantize_static_int8", "quantize_weights"]
 
 
 def __getattr__(name: str) -> Any:

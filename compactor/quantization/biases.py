@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from compactor.quantization.graph import PRODUCTS, drop_unused
-from compactor.quantization.observing import observe
+from compactor.quantization.observing import levels, observe
 
 Batches = Sequence[dict[str, np.ndarray]]
 
@@ -36,7 +36,7 @@ def correct_biases(
     if not places:
         return 0
     expected = _means(source, list(places), batches, place)
-    for names in _levels(quantized, list(places)):
+    for names in levels(quantized, list(places)):
         for name, found in _means(quantized, names, batches, place).items():
             _shift(quantized, places[name], expected[name] - found)
     drop_unused(quantized.graph)
@@ -83,16 +83,3 @@ def _shift(model: onnx.ModelProto, place: tuple[onnx.NodeProto, int], shift: np.
     name = f"{node.output[0]}_corrected_bias"
     model.graph.initializer.append(numpy_helper.from_array(new, name))
     node.input[at] = name
-
-
-def _levels(model: onnx.ModelProto, tensors: Sequence[str]) -> list[list[str]]:
-    """Put tensors into groups, none of which depends on one of its own or of a later group."""
-    depth: dict[str, int] = {}
-    groups: dict[int, list[str]] = {}
-    for node in model.graph.node:  # in topological order, as every graph is
-        before = max((depth.get(name, 0) for name in node.input), default=0)
-        for name in node.output:
-            if name in tensors:
-                groups.setdefault(before, []).append(name)
-            depth[name] = before + (name in tensors)
-    return [groups[level] for level in sorted(groups)]

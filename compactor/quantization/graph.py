@@ -16,7 +16,15 @@ from onnx import TensorProto, helper, numpy_helper
 from compactor.base.errors import StageError
 
 QUANTIZED_OPERATORS = frozenset(
-    ("MatMulInteger", "DynamicQuantizeLinear", "QuantizeLinear", "DequantizeLinear", "QLinearMatMul", "MatMulNBits")
+    (
+        "MatMulInteger",
+        "DynamicQuantizeLinear",
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "QLinearMatMul",
+        "MatMulNBits",
+        "GatherBlockQuantized",
+    )
 )
 PRODUCTS = frozenset(("MatMul", "Gemm"))
 BYTES = frozenset((TensorProto.INT8, TensorProto.UINT8))

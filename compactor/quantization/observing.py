@@ -76,3 +76,16 @@ def refuse_none(batches: int) -> None:
     """Raise Q107 when no batch came."""
     if not batches:
         raise StageError("Q107", "there are no rows to calibrate with", "set calibration.rows to 32 or more")
+
+
+def levels(model: onnx.ModelProto, tensors: Sequence[str]) -> list[list[str]]:
+    """Put tensors into groups, none of which depends on one of its own or of a later group."""
+    depth: dict[str, int] = {}
+    groups: dict[int, list[str]] = {}
+    for node in model.graph.node:  # in topological order, as every graph is
+        before = max((depth.get(name, 0) for name in node.input), default=0)
+        for name in node.output:
+            if name in tensors:
+                groups.setdefault(before, []).append(name)
+            depth[name] = before + (name in tensors)
+    return [groups[level] for level in sorted(groups)]

@@ -67,13 +67,8 @@ def quantize_static_int8(
     with scratch(folder) as place:
         inputs = _activations(model, chosen)
         ranges = activation_ranges(model, inputs, rows, method=method, place=place, percentile=percentile) if inputs else {}
-        try:
-            if inputs:
-                model = _quantize_products(model, chosen, ranges, per_channel=per_channel, reduce_range=reduce_range)
-        except (OSError, CompactorError):
-            raise
-        except Exception as error:  # the quantizer raises bare Exception and assertions
-            raise quantizer_failed(error) from error
+        if inputs:
+            model = _quantize_products(model, chosen, ranges, per_channel=per_channel, reduce_range=reduce_range)
         quantize_tables(model, chosen.tables)
         if bias_correction:
             shifted["corrected_biases"] = correct_biases(model, load_float(source), chosen.products, rows, place)
@@ -121,7 +116,12 @@ def _quantize_products(
         sorted(PRODUCTS),
         {"OpTypesToExcludeOutputQuantization": sorted(PRODUCTS), "WeightSymmetric": True, "ActivationSymmetric": False},
     )
-    quantizer.quantize_model()
+    try:
+        quantizer.quantize_model()
+    except (OSError, CompactorError):
+        raise
+    except Exception as error:  # it raises bare Exception and assertions
+        raise quantizer_failed(error) from error
     quantized: onnx.ModelProto = quantizer.model.model
     _leave_others_in_float(quantized, chosen)
     return quantized

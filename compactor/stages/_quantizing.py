@@ -19,11 +19,16 @@ COMPARED_ROWS = 256
 
 def quantized(settings: Quantize, source: Path, folder: Path, work: Work, keep: Sequence[str]) -> dict[str, Any]:
     """Fill a folder by one method, nodes in `keep` left in float; return its facts, `method` first."""
-    from compactor.quantization import convert_fp16, quantize_dynamic_int8, quantize_static_int8
+    from compactor.quantization import convert_fp16, quantize_dynamic_int8, quantize_static_int8, quantize_weights
 
     method: dict[str, Any] = {"method": settings.method}
     if settings.method == "fp16":
         return {**method, **convert_fp16(source, folder, keep=keep)}
+    if settings.method == "int4":
+        names = ("algorithm", "bits", "block", "accuracy_level")
+        rounding: dict[str, Any] = {name: getattr(settings.weights, name) for name in names}
+        rows = calibration_rows(settings, source, work) if settings.weights.algorithm != "rtn" else iter(())
+        return {**method, **quantize_weights(source, folder, rows, embeddings=settings.embeddings, keep=keep, **rounding)}
     reduce_range = not work.target.int8_dot_product if settings.reduce_range is None else settings.reduce_range
     int8: dict[str, Any] = {
         "reduce_range": reduce_range,
@@ -33,8 +38,8 @@ def quantized(settings: Quantize, source: Path, folder: Path, work: Work, keep: 
     }
     if settings.method == "dynamic-int8":
         return {**method, **quantize_dynamic_int8(source, folder, **int8), "reduce_range": reduce_range}
-    names = ("method", "percentile", "bias_correction")
-    measuring = {name: getattr(settings.calibration, name) for name in names}
+    calibration = settings.calibration
+    measuring = {name: getattr(calibration, name) for name in ("method", "percentile", "bias_correction")}
     rows = calibration_rows(settings, source, work)
     return {**method, **quantize_static_int8(source, folder, rows, **measuring, **int8), "reduce_range": reduce_range}
 
@@ -81,3 +86,24 @@ def compare(source: Path, work: Work) -> None:
     ):
         for finding in findings:
             work.reporter.finding(finding)
+
+
+def tell_weights(work: Work, precision: str) -> None:
+    """Report what the graph's weights are like after quantization, and what the target makes of them."""
+    import onnx
+
+    from compactor.checks.gain import gain
+    from compactor.checks.weights import duplicates, few_bits, float_tables, saturation
+
+    place = "model.onnx"
+    model = onnx.load(str(work.folder / place))
+    found = [*duplicates(model, place=place)]
+    if precision != "fp16":
+        found += float_tables(model, place=place)
+    if precision == "int8":
+        found += gain(work.target, place=place)
+        found += saturation(work.target, reduce_range=work.facts["quantize"]["reduce_range"], place=place)
+    if precision == "int4":
+        found += few_bits(work.target, place=place)
+    for finding in found:
+        work.reporter.finding(finding)

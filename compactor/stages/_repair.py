@@ -131,6 +131,8 @@ def _scan(bench: Bench, settings: Quantize, keep: Sequence[str]) -> list[Any]:
     from compactor.quantization.sensitivity import Cost, candidates, divergence
 
     split = settings.method != "static-int8"
+    if settings.method == "int4":  # the order is much the same without calibration, and a node costs no pass over rows
+        settings = settings.model_copy(update={"weights": settings.weights.model_copy(update={"algorithm": "rtn"})})
     nodes = candidates(bench.source, gemms_are_split=split, embeddings=settings.embeddings, keep=keep)
     reference, probabilities = bench.logits(bench.source), bench.work.task.label_kind in {"class", "tags"}
     costs = []
@@ -185,6 +187,8 @@ def _rungs(settings: Quantize, work: Work) -> Iterator[tuple[str, Quantize]]:
         settings = settings.model_copy(update={"per_channel": True})
         yield "a scale for each column", settings
     yield SENSITIVE, settings
+    if settings.method == "int4" and "int8" in work.target.precisions:
+        yield "8 bits", settings.model_copy(update={"method": "dynamic-int8"})
     if settings.method != "static-int8" and "int8" in work.target.precisions:
         yield "static ranges", settings.model_copy(update={"method": "static-int8"})
     if "fp16" in work.target.precisions:

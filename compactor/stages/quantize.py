@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from compactor.targets import Target
     from compactor.tasks import Task
 
-PRECISION = {"dynamic-int8": "int8", "static-int8": "int8", "fp16": "fp16"}
+PRECISION = {"dynamic-int8": "int8", "static-int8": "int8", "int4": "int4", "fp16": "fp16"}
 
 
 class Calibration(Settings):
-    """Rows on which static quantization measures its activations."""
+    """Rows on which static quantization, gptq and awq measure activations."""
 
     rows: int = setting(128, "training rows, of all lengths", ge=1)
     method: Literal["minmax", "average", "percentile", "entropy"] = setting(
@@ -31,6 +31,19 @@ class Calibration(Settings):
     bias_correction: bool = setting(False, "take what quantization shifts each product by, on average, off its bias")
 
 
+class Weights(Settings):
+    """Weight-only quantization in blocks; `gptq` and `awq` measure on the rows of `calibration`."""
+
+    algorithm: Literal["rtn", "gptq", "awq"] = setting(
+        "rtn",
+        "rtn: each weight to the nearest value; gptq: later weights make up for the error of earlier ones; awq: inputs scaled so that "
+        "weights of large activations are rounded finer",
+    )
+    bits: Literal[2, 4, 8] = setting(4, "of a weight; lookup tables have at least 4")
+    block: Literal[16, 32, 64, 128, 256] = setting(32, "weights that share a scale; a smaller block is nearer and larger")
+    accuracy_level: Literal[0, 4] = setting(4, "onnxruntime's MatMulNBits: 4 multiplies with activations in 8 bits, 0 in float")
+
+
 class Quantize(Stage):
     """Quantize the fp32 graph, which must not be fused."""
 
@@ -38,13 +51,13 @@ class Quantize(Stage):
     gives: ClassVar[str] = "onnx"
     uses_target: ClassVar[bool] = True
 
-    method: Literal["dynamic-int8", "static-int8", "fp16"] = setting(
+    method: Literal["dynamic-int8", "static-int8", "int4", "fp16"] = setting(
         "dynamic-int8",
         "dynamic-int8: activations quantized for each answer; static-int8: with ranges measured beforehand, no answer depends on its "
-        "batch; fp16: for GPUs",
+        "batch; int4: weights alone in few bits, for size and not for speed (`weights`); fp16: for GPUs",
     )
     per_channel: bool = setting(True, "int8: one scale a column of a matrix, which halves the error")
-    embeddings: bool = setting(True, "int8: quantize the lookup tables too")
+    embeddings: bool = setting(True, "int8, int4: quantize the lookup tables too")
     keep: tuple[str, ...] | Literal["auto"] = setting(
         (),
         "patterns of node names to leave in float, such as '*classifier*'; auto: those whose quantization costs most for their size, as "
@@ -60,13 +73,15 @@ class Quantize(Stage):
         "of `keep: auto` and `repair`: how far the task's figure on validation rows may fall below the fp32 graph's",
         ge=0,
     )
-    calibration: Calibration = setting(Calibration(), "static-int8: how activations are measured")
+    calibration: Calibration = setting(Calibration(), "static-int8, gptq, awq: how activations are measured")
+    weights: Weights = setting(Weights(), "int4: how weights are rounded")
     reduce_range: bool | None = setting(None, "int8: 7-bit weights; by default where the target has no 8-bit dot products")
 
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings."""
-        if PRECISION[self.method] not in target.precisions:
-            others = [method for method, precision in PRECISION.items() if precision in target.precisions]
+        kernels = _kernels(target)
+        if PRECISION[self.method] not in kernels:
+            others = [method for method, precision in PRECISION.items() if precision in kernels]
             hint = f"use method: {others[0]}" if others else "leave quantize out"
             sentence = f"{target.name} ({target.provider}) has no {PRECISION[self.method]} kernels, so {self.method} would not run faster"
             yield ("method",), Problem("Q110", sentence, f"{hint}, or choose another target")
@@ -81,16 +96,12 @@ class Quantize(Stage):
 
     def run(self, source: Artifact | None, work: Work) -> None:
         """Fill `work.folder` with a quantized ONNX folder."""
-        from compactor.stages._quantizing import compare
+        from compactor.stages._quantizing import compare, tell_weights
 
         assert source is not None
         work.facts["quantize"] = self._quantized(source.folder, work)
         compare(source.folder, work)
-        if PRECISION[work.facts["quantize"]["method"]] == "int8":
-            from compactor.checks.gain import gain
-
-            for finding in gain(work.target, place="model.onnx"):
-                work.reporter.finding(finding)
+        tell_weights(work, PRECISION[work.facts["quantize"]["method"]])
 
     def _quantized(self, source: Path, work: Work) -> dict[str, Any]:
         from compactor.stages import _repair
@@ -110,3 +121,8 @@ class Quantize(Stage):
         _repair.settle(best, work)
         rows = {"tries": [each.row() for each in tries]} if tries else {}
         return {**best.facts, "drop_on_validation": round(best.drop, 6), **rows}
+
+
+def _kernels(target: Target) -> set[str]:
+    """Return the precisions of a target; onnxruntime's CPU provider multiplies by weights in blocks of few bits on every processor."""
+    return {*target.precisions, *(["int4"] if target.provider == "CPUExecutionProvider" else [])}

@@ -29,6 +29,8 @@ def test_int8_for_a_provider_without_its_kernels_is_a_mistake():
     assert problems(Quantize(method="fp16"), server) == []
     assert problems(Quantize(), laptop) == []
     assert problems(Quantize(method="fp16"), laptop) == [(("method",), "Q110")]
+    assert problems(Quantize(method="int4"), laptop) == []
+    assert problems(Quantize(method="int4"), server) == [(("method",), "Q110")]
 
 
 def test_an_opset_must_fit_the_backend_and_the_oldest_runtime():
@@ -119,6 +121,25 @@ def test_static_ranges_by_histogram_and_corrected_biases(place, how):
     assert work.facts["agreement_with_fp32"]["top1"] > 0.9
     # every product of the encoder and of the head has a bias: six a layer, the pooler, the classifier
     assert work.facts["quantize"]["corrected_biases"] == 14
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(("algorithm", "bits"), [("rtn", 4), ("gptq", 4), ("awq", 4), ("gptq", 2)])
+def test_weights_alone_in_few_bits(place, algorithm, bits):
+    root, data, _, source, _ = place
+    work = handle(root, f"{algorithm}{bits}", data)
+    weights = {"algorithm": algorithm, "bits": bits, "block": 16}
+    Quantize.model_validate({"method": "int4", "weights": weights, "calibration": {"rows": 32}}).run(source, work)
+    facts = work.facts["quantize"]
+    assert work.facts["agreement_with_fp32"]["top1"] > (0.9 if bits == 4 else 0.6)
+    assert json.loads((work.folder / "interface.json").read_text())["precision"] == f"int{bits}-{algorithm}"
+    assert facts["operators"]["MatMulNBits"] == 14
+    assert facts["operators"]["GatherBlockQuantized"] >= 2
+    if algorithm != "rtn":
+        assert facts["output_error"] < facts["output_error_rtn"]
+    # exact kernels answer alone as in a padded batch; those with activations in 8 bits nearly
+    assert work.facts["padding"]["top1"] > 0.9
+    assert "Q119" in {finding.code for finding in work.reporter.findings}
 
 
 @pytest.mark.model
@@ -239,5 +260,6 @@ def test_the_ladder_has_only_steps_that_the_target_has_kernels_for():
         "static ranges",
         "half precision",
     ]
+    assert names(Quantize(method="int4"), "int8") == ["sensitive nodes in float", "8 bits", "static ranges"]
     assert names(Quantize(method="static-int8"), "int8") == ["sensitive nodes in float"]
     assert problems(Quantize(method="fp16", repair=True), load_target("server-gpu")) == [(("repair",), "Q115")]

@@ -1,0 +1,72 @@
+"""What a quantized graph still carries, and what its weights may do on the target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from compactor.base.finding import Finding
+
+if TYPE_CHECKING:
+    import onnx
+
+    from compactor.targets import Target
+
+TABLE_SHARE = 0.1  # of the file, from which a table left in float is worth a word
+SMALLEST = 4096  # bytes; small constants are often equal by chance
+PROVEN = (1, 31)  # onnxruntime whose kernels for blocks of few bits answered as numpy in the tests
+
+
+def float_tables(model: onnx.ModelProto, *, place: str) -> Iterator[Finding]:
+    """Yield a finding when lookup tables in fp32 are a tenth of the file or more."""
+    from onnx import TensorProto
+
+    tables = {node.input[0] for node in model.graph.node if node.op_type == "Gather"}
+    floats = [t for t in model.graph.initializer if t.name in tables and t.data_type == TensorProto.FLOAT and len(t.dims) == 2]
+    held = sum(4 * tensor.dims[0] * tensor.dims[1] for tensor in floats)
+    if held >= TABLE_SHARE * model.ByteSize() and floats:
+        sentence = f"{len(floats)} embedding tables are in fp32 and hold {held:,} of the file's {model.ByteSize():,} bytes"
+        yield Finding("Q116", "note", sentence, "set embeddings: true, or keep fewer vocabulary pieces with prune", place)
+
+
+def duplicates(model: onnx.ModelProto, *, place: str) -> Iterator[Finding]:
+    """Yield a finding when the same weights lie in the file more than once."""
+    from onnx import numpy_helper
+
+    first: dict[tuple[int, tuple[int, ...], str], str] = {}
+    again: list[str] = []
+    wasted = 0
+    for tensor in model.graph.initializer:
+        content = numpy_helper.to_array(tensor).tobytes()
+        if len(content) < SMALLEST:
+            continue
+        key = (tensor.data_type, tuple(tensor.dims), sha256(content).hexdigest())
+        if key in first:
+            again.append(f"{tensor.name} is {first[key]}")
+            wasted += len(content)
+        first.setdefault(key, tensor.name)
+    if again:
+        sentence = f"{wasted:,} bytes of weights lie in the file twice: {again[0]}{' ...' if len(again) > 1 else ''}"
+        yield Finding("Q117", "note", sentence, "export again: the exporter wrote a shared weight out for each use", place)
+
+
+def saturation(target: Target, *, reduce_range: bool, place: str) -> Iterator[Finding]:
+    """Yield a warning when 8-bit weights meet a processor that adds pairs of their products up in 16 bits.
+
+    There 255 * 127 twice overflows; with 7 bits it fits. onnxruntime's documentation of `reduce_range` says the same.
+    """
+    if not (reduce_range or target.int8_dot_product):
+        sentence = f"{target.name} has no 8-bit dot products, and with 8-bit weights its 16-bit sums may overflow: answers differ there"
+        yield Finding("Q118", "warning", sentence, "leave reduce_range out, which gives 7-bit weights on this target", place)
+
+
+def few_bits(target: Target, *, place: str) -> Iterator[Finding]:
+    """Yield a note when the kernels for few bits are newer than the oldest runtime in the field."""
+    oldest = tuple(int(part) for part in target.oldest_onnxruntime.split(".")[:2])
+    if oldest < PROVEN:
+        sentence = (
+            f"weights in few bits were proven with onnxruntime {PROVEN[0]}.{PROVEN[1]}, and {target.name} may have "
+            f"{target.oldest_onnxruntime}, which may lack the kernels"
+        )
+        yield Finding("Q119", "note", sentence, "try the bundle with the oldest runtime, or use dynamic-int8", place)

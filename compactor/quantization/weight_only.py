@@ -1,0 +1,145 @@
+"""Weights alone in 2, 4 or 8 bits, for size: MatMulNBits and GatherBlockQuantized of onnxruntime."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from compactor.quantization.blocks import Blocks, round_to_nearest
+from compactor.quantization.folder import scratch, write_folder
+from compactor.quantization.graph import QUANTIZED_OPERATORS, Chosen, choose, load_float, split_gemms, strip
+from compactor.quantization.rounding import Batches, round_with_awq, round_with_gptq
+from compactor.quantization.tables import quantize_tables
+
+Algorithm = Literal["rtn", "gptq", "awq"]
+DOMAIN = "com.microsoft"
+TABLE_BITS = 4  # at least: a table has no sum over its columns in which errors would cancel
+
+
+def quantize_weights(
+    source: Path,
+    folder: Path,
+    batches: Iterable[dict[str, np.ndarray]] = (),
+    *,
+    algorithm: Algorithm = "rtn",
+    bits: int = 4,
+    block: int = 32,
+    embeddings: bool = True,
+    keep: Sequence[str] = (),
+    accuracy_level: int = 4,
+) -> dict[str, Any]:
+    """Quantize the matrices of an unfused fp32 ONNX folder in blocks; activations stay float between nodes.
+
+    Args:
+        source: ONNX folder in fp32.
+        folder: is filled.
+        batches: rows for `gptq` and `awq`, int64 (batch, sequence), without padding.
+        algorithm: `rtn` rounds each weight by itself; `gptq` see `gptq.gptq`; `awq` see `awq.awq_scales`.
+        bits: of a weight: 2, 4 or 8. Tables have at least 4.
+        block: weights along the inputs that share a scale: 16, 32, 64, 128 or 256. A table whose width is no multiple of it gets int8.
+        embeddings: quantize the tables too.
+        keep: patterns of node names to leave in float.
+        accuracy_level: 4 lets the kernel multiply with activations in 8 bits, 0 in float.
+
+    Returns:
+        `algorithm`, `bits`, `block`, `quantized_nodes`, `kept_nodes`, `quantized_parameters`, `float_parameters`, `operators`,
+        `size_bytes`, `seconds`. With rows also `output_error` and `output_error_rtn`, the mean over the products of the squared error
+        over the square of the output, and with awq `scaled_inputs`.
+
+    Raises:
+        StageError: Q101 nothing to quantize, Q102 quantized already, Q105 a pattern fits nothing, Q107 no rows, Q108 not finite.
+    """
+    begun = time.perf_counter()
+    model = load_float(source)
+    split_gemms(model)
+    chosen = choose(model, embeddings=embeddings, keep=keep)
+    with scratch(folder) as place:
+        rounded, told = _rounded(model, chosen, list(batches), algorithm, bits, block, place)
+    parameters = sum(each.codes.size for each in rounded.values())
+    _put_products(model, chosen, rounded, accuracy_level)
+    parameters += _put_tables(model, chosen, max(bits, TABLE_BITS), block)
+    strip(model)
+    counts = Counter(node.op_type for node in model.graph.node)
+    kinds = [(tensor.data_type, int(np.prod(tensor.dims, dtype=np.int64))) for tensor in model.graph.initializer]
+    scales = sum(t.dims[0] * t.dims[1] for t in model.graph.initializer if t.name.endswith("_block_scales"))
+    facts: dict[str, Any] = {
+        "algorithm": algorithm,
+        "bits": bits,
+        "block": block,
+        "quantized_nodes": len(chosen.products) + len(chosen.tables),
+        "kept_nodes": list(chosen.kept),
+        "quantized_parameters": parameters,
+        "float_parameters": sum(size for kind, size in kinds if kind == TensorProto.FLOAT) - scales,
+        "operators": {name: counts[name] for name in sorted(QUANTIZED_OPERATORS & counts.keys())},
+        **told,
+    }
+    size_bytes = write_folder(model, source, folder, precision=f"int{bits}-{algorithm}")
+    return {**facts, "size_bytes": size_bytes, "seconds": round(time.perf_counter() - begun, 3)}
+
+
+def _rounded(
+    model: onnx.ModelProto, chosen: Chosen, batches: Batches, algorithm: Algorithm, bits: int, block: int, place: Path
+) -> tuple[dict[str, Blocks], dict[str, Any]]:
+    """Return the quantized matrices (outputs, inputs) by the name of the initializer, and what is to be told."""
+    if algorithm == "gptq":
+        return round_with_gptq(model, chosen.products, batches, bits, block, place)
+    if algorithm == "awq":
+        return round_with_awq(model, chosen.products, batches, bits, block, place)
+    names = {node.input[1] for node in model.graph.node if node.name in chosen.products}
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name in names}
+    return {name: round_to_nearest(array.T, bits, block) for name, array in arrays.items()}, {}
+
+
+def _put_products(model: onnx.ModelProto, chosen: Chosen, rounded: dict[str, Blocks], accuracy_level: int) -> None:
+    """Turn each chosen MatMul into MatMulNBits, in place."""
+    for name, blocks in rounded.items():
+        _add(model, name, {"codes": blocks.packed_codes(), "block_scales": blocks.scales, "zeros": blocks.packed_zeros()})
+    for node in model.graph.node:
+        if node.name not in chosen.products:
+            continue
+        matrix = node.input[1]
+        blocks = rounded[matrix]
+        sizes = {"K": blocks.codes.shape[1], "N": blocks.codes.shape[0], "bits": blocks.bits, "block_size": blocks.block}
+        inputs = [node.input[0], *(f"{matrix}_{part}" for part in ("codes", "block_scales", "zeros"))]
+        _become(node, "MatMulNBits", inputs, {**sizes, "accuracy_level": accuracy_level})
+    _import(model)
+
+
+def _put_tables(model: onnx.ModelProto, chosen: Chosen, bits: int, block: int) -> int:
+    """Turn each chosen Gather into GatherBlockQuantized or, where blocks do not fit the width, int8; return the parameters quantized."""
+    tables = {node.input[0] for node in model.graph.node if node.name in chosen.tables}
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name in tables}
+    fitting = {name: array for name, array in arrays.items() if array.shape[1] % block == 0}
+    for name, array in fitting.items():
+        blocks = round_to_nearest(array, bits, block)
+        codes = blocks.packed_codes().reshape(len(array), -1)
+        _add(model, name, {"codes": codes, "block_scales": blocks.scales, "zeros": blocks.packed_zeros()})
+    for node in model.graph.node:
+        if node.name in chosen.tables and node.input[0] in fitting:
+            table, indices = node.input[:2]
+            inputs = [f"{table}_codes", indices, f"{table}_block_scales", f"{table}_zeros"]
+            attributes = {"bits": bits, "block_size": block, "gather_axis": 0, "quantize_axis": 1}
+            _become(node, "GatherBlockQuantized", inputs, attributes)
+    quantize_tables(model, [node.name for node in model.graph.node if node.name in chosen.tables and node.op_type == "Gather"])
+    return sum(array.size for array in arrays.values())
+
+
+def _add(model: onnx.ModelProto, name: str, parts: dict[str, np.ndarray]) -> None:
+    model.graph.initializer.extend(numpy_helper.from_array(array, f"{name}_{part}") for part, array in parts.items())
+
+
+def _become(node: onnx.NodeProto, operator: str, inputs: Sequence[str], attributes: dict[str, int]) -> None:
+    """Make a node another one with the same name and output, in place."""
+    node.CopyFrom(helper.make_node(operator, list(inputs), list(node.output), node.name, domain=DOMAIN, **attributes))
+
+
+def _import(model: onnx.ModelProto) -> None:
+    if DOMAIN not in {opset.domain for opset in model.opset_import}:
+        model.opset_import.append(helper.make_opsetid(DOMAIN, 1))

@@ -1,0 +1,48 @@
+"""Findings on a quantized graph's weights: tables in float, weights twice, sums that overflow, kernels that may be missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import numpy_helper
+
+from compactor.checks.weights import duplicates, few_bits, float_tables, saturation
+from compactor.targets import Target
+from tests.quantization import bag
+
+
+def target(**changed):
+    return Target(name="here", title="", machine="any", **changed)
+
+
+def test_a_table_in_float_is_told_with_its_bytes(tmp_path):
+    from compactor.quantization import quantize_dynamic_int8
+
+    found = list(float_tables(bag.model(), place="model.onnx"))
+    assert [finding.code for finding in found] == ["Q116"]
+    assert f"{4 * bag.PIECES * bag.WIDTH:,}" in found[0].sentence
+    quantize_dynamic_int8(bag.folder(tmp_path / "onnx"), tmp_path / "out", reduce_range=False)
+    import onnx
+
+    assert not list(float_tables(onnx.load(str(tmp_path / "out/model.onnx")), place="model.onnx"))
+
+
+def test_weights_that_lie_there_twice_are_told_with_what_they_waste():
+    model = bag.model()
+    assert not list(duplicates(model, place="model.onnx"))
+    model.graph.initializer.append(numpy_helper.from_array(bag.TABLE, "again"))
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros(3, dtype=np.float32), "small"))
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros(3, dtype=np.float32), "small too"))
+    (found,) = duplicates(model, place="model.onnx")
+    assert f"{bag.TABLE.nbytes:,} bytes" in found.sentence
+    assert "again is embeddings.weight" in found.sentence
+
+
+@pytest.mark.parametrize(("dot", "reduced", "told"), [(True, False, 0), (False, True, 0), (False, False, 1)])
+def test_sums_overflow_only_with_eight_bits_and_without_dot_products(dot, reduced, told):
+    assert len(list(saturation(target(int8_dot_product=dot), reduce_range=reduced, place="model.onnx"))) == told
+
+
+def test_kernels_of_an_old_runtime_are_not_promised():
+    assert not list(few_bits(target(oldest_onnxruntime="1.31"), place="model.onnx"))
+    assert [finding.code for finding in few_bits(target(oldest_onnxruntime="1.16"), place="model.onnx")] == ["Q119"]
