@@ -114,7 +114,7 @@ READS = {
     "vector": (
         "print(model.embed({texts}).shape)  # (texts, width), each of length 1",
         "print(embedding[0])",
-        "ORTModelForCustomTasks",
+        "",
         "",
     ),
 }
@@ -143,7 +143,8 @@ def loading(manifest: dict[str, Any]) -> str:
         "max_length": manifest["max_length"],
     }
     code = [COMPACTOR, PLAIN]
-    # A student of compactor's own family reads ids alone; Optimum and transformers.js do not know its configuration.
-    if list(manifest["inputs"]) != ["input_ids"]:
+    # A student of compactor's own family reads ids alone; Optimum and transformers.js do not know its configuration. For embeddings
+    # both pool the states themselves, and this graph has done so.
+    if list(manifest["inputs"]) != ["input_ids"] and manifest["answer"] != "vector":
         code += [OPTIMUM, JAVASCRIPT_PAIR if manifest["pair"] else JAVASCRIPT]
     return "\n\n".join(["## Load it", *[text.format(**values) for text in code]])

@@ -23,6 +23,9 @@ def describe_labels(splits: dict[str, Rows], labels: tuple[str, ...]) -> Iterato
     given = splits["train"].labels
     if splits["train"].tags is not None:
         yield from _tags(sizes, splits["train"], labels)
+    elif given.dtype.kind == "f" and np.isnan(given).all():
+        sentence = f"{sizes} texts without scores: they are compared with the teacher's similarities"
+        yield Finding("D201", "note", sentence, "pairs with a score (data.text_pair, data.label) judge the teacher too")
     elif given.dtype.kind == "f" and given.shape[1] == 1 and not np.isin(given, (0.0, 1.0)).all():
         yield _numbers(sizes, given[:, 0])
     elif given.dtype.kind == "f":

@@ -33,7 +33,9 @@ class LabelWriter:
         """Return the Arrow type of the table's label column."""
         import pyarrow as pa
 
-        return {"class": pa.int32(), "number": pa.float32()}.get(self.columns.kind, pa.list_(pa.int32()))
+        return {"class": pa.int32(), "number": pa.float32(), "vector": pa.float32()}.get(
+            self.columns.kind, pa.list_(pa.int32())
+        )
 
     def encode(self, column: pa.Array, rows_before: int, words: np.ndarray | None = None) -> pa.Array:
         """Return the labels of one batch as the table has them.
@@ -50,7 +52,7 @@ class LabelWriter:
 
         name = self.columns.label
         assert name is not None
-        if self.columns.kind == "number":
+        if self.columns.kind in {"number", "vector"}:
             return as_numbers(column, name, self.place, rows_before + 1)
         if self.columns.kind == "class":
             names = as_label_names(column, name, self.place, rows_before + 1)
@@ -79,7 +81,7 @@ def read_labels(batches: tuple[pa.RecordBatch, ...], kind: str) -> np.ndarray | 
     columns = [batch.column("label") for batch in batches]
     if kind == "class":
         return np.concatenate([np.zeros(0, np.int32), *(column.to_numpy() for column in columns)])
-    if kind == "number":
+    if kind in {"number", "vector"}:
         return np.concatenate([np.zeros(0, np.float32), *(column.to_numpy() for column in columns)])[:, None]
     values, lengths = [np.zeros(0, np.int64)], [np.zeros(1, np.int64)]
     for column in columns:

@@ -45,14 +45,14 @@ def labels_of(table: Table, names: tuple[str, ...], role: str) -> np.ndarray | R
     """Return the labels of a table's rows as training and scoring take them.
 
     Returns:
-        For `class`, ids, int64 (n,); for `classes`, float32 (n, labels), 1 where a row has a label; for `number`, float32 (n, 1); for
-        `tags`, ids by word.
+        For `class`, ids, int64 (n,); for `classes`, float32 (n, labels), 1 where a row has a label; for `number` and `vector`, float32
+        (n, 1); for `tags`, ids by word.
 
     Raises:
         DataError: a label is not among the names.
     """
     if isinstance(table.codes, np.ndarray):
-        return table.codes if table.kind == "number" else label_ids(table, names, role)
+        return table.codes if table.codes.dtype.kind == "f" else label_ids(table, names, role)
     ids = Ragged(_ids(table, names, role)[table.codes.values], table.codes.offsets)
     if table.kind == "tags":
         return ids

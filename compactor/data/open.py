@@ -19,6 +19,7 @@ from compactor.data.fingerprint import find_sources
 from compactor.data.labels import label_names, labels_of
 from compactor.data.ragged import Ragged
 from compactor.data.rows import Rows
+from compactor.data.sentences import rows_of_units, unit_keys
 from compactor.data.settings import DataSettings
 from compactor.data.source import Source, offline
 from compactor.data.split import strata, stratified_split
@@ -73,19 +74,22 @@ def open_data(
     """
     library = open_builtin(cache, reporter) if settings.source else None
     tables = _tables(settings, kind, near, cache, online, reporter) if library is None else library.tables
-    labels = (settings.label,) if kind == "number" else label_names(tables["train"])
-    rows = {role: _rows(table, labels_of(table, labels, role)) for role, table in tables.items()}
+    labels = _names(tables["train"], settings, kind)
+    rows = {role: _rows(table, _labels(table, labels, role, kind)) for role, table in tables.items()}
     generator = np.random.default_rng(seed)
-    positions = np.arange(len(rows["train"]))
+    size = 2 if kind == "vector" and settings.text_pair else 1  # rows that stay together: the two texts of a pair
+    positions = np.arange(len(rows["train"]) // size)
     if settings.limit is not None and settings.limit < len(positions):
         positions = np.sort(generator.permutation(positions)[: settings.limit])
-        rows["train"] = rows["train"].select(positions)
+        rows["train"] = rows["train"].select(rows_of_units(positions, size))
     keys = {role: text_keys(split) for role, split in rows.items()}
     if isinstance(settings.validation, float):
-        train, held = stratified_split(strata(rows["train"].labels), keys["train"], settings.validation, generator)
+        units = strata(rows["train"].labels[::size]), unit_keys(keys["train"], size)
+        train, held = stratified_split(*units, settings.validation, generator)
+        positions = positions[train]
+        train, held = rows_of_units(train, size), rows_of_units(held, size)
         rows |= {"train": rows["train"].select(train), "validation": rows["train"].select(held)}
         keys |= {"train": keys["train"][train], "validation": keys["train"][held]}
-        positions = positions[train]
     splits: dict[str, Rows] = {role: rows[role] for role in ("train", "validation", "test") if role in rows}
     findings = [
         *describe(splits, keys, labels, sum(table.empty for table in tables.values())),
@@ -100,6 +104,18 @@ def _data(splits: dict[str, Rows], labels: tuple[str, ...], findings: list[Findi
     fingerprint = hash_value({"labels": labels, "splits": {role: rows.fingerprint for role, rows in splits.items()}})
     train, pair = splits["train"], splits["train"].pair
     return Data(train, splits["validation"], splits.get("test"), labels, fingerprint, pair, tuple(findings))
+
+
+def _names(table: Table, settings: DataSettings, kind: str) -> tuple[str, ...]:
+    """Return the names of the labels; a number has the name of its column, an embedding none."""
+    return {"number": (settings.label,), "vector": ()}[kind] if kind in {"number", "vector"} else label_names(table)
+
+
+def _labels(table: Table, names: tuple[str, ...], role: str, kind: str) -> np.ndarray | Ragged:
+    """Return the labels of a table; of a builtin set whose texts alone are wanted, none."""
+    if kind == "vector" and table.kind != "vector":
+        return np.full((len(table), 1), np.nan, dtype=np.float32)
+    return labels_of(table, names, role)
 
 
 def _rows(table: Table, labels: np.ndarray | Ragged) -> Rows:
@@ -117,7 +133,8 @@ def _tables(
     settings: DataSettings, kind: str, near: tuple[Path, ...], cache: Path, online: bool, reporter: Reporter
 ) -> dict[str, Table]:
     """Open each source the settings name, from the cache if it was read before."""
-    columns = Columns(settings.text, settings.text_pair, settings.label, kind, settings.separator)
+    label = None if kind == "vector" and settings.text_pair is None else settings.label
+    columns = Columns(settings.text, settings.text_pair, label, kind, settings.separator)
     tables = {}
     for role, source in find_sources(settings, near).items():
         folder = cache / hash_value({"source": source.fingerprint, "columns": columns.__dict__, "version": VERSION})[:32]

@@ -16,6 +16,7 @@ from compactor.data.columns import Columns, as_text
 from compactor.data.label_columns import as_words
 from compactor.data.label_writer import LabelWriter, read_labels
 from compactor.data.ragged import Ragged
+from compactor.data.sentences import one_text_a_row
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,20 +109,23 @@ def write_table(folder: Path, place: str, columns: Columns, raw: Raw) -> None:
     import pyarrow as pa
 
     labels = LabelWriter(columns, place)
-    schema = _schema(labels, pair=columns.text_pair is not None)
-    row, empty = 0, 0
+    schema = _schema(labels, pair=columns.text_pair is not None and columns.kind != "vector")
+    row, written, empty = 0, 0, 0
     with pa.OSFile(str(folder / ROWS), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for batch in raw.batches:
             if not batch.num_rows:
                 continue
             parts, words = _texts(batch, columns, place, row + 1)
             empty += _count_empty(parts)
-            parts["label"] = labels.encode(batch.column(columns.label), row, words)
+            if columns.label is not None:
+                parts["label"] = labels.encode(batch.column(columns.label), row, words)
+            if columns.kind == "vector":
+                parts = one_text_a_row(parts)
             writer.write_batch(pa.record_batch(parts, schema=schema))
-            row += batch.num_rows
+            row, written = row + batch.num_rows, written + len(parts["text"])
     if not row:
         raise DataError("D105", f"{place} has no rows", "a first line with the column names, then one row a line")
-    facts: dict[str, Any] = {"rows": row, "empty": empty, "class_names": list(raw.class_names), "kind": columns.kind}
+    facts: dict[str, Any] = {"rows": written, "empty": empty, "class_names": list(raw.class_names), "kind": columns.kind}
     write_json(folder / FACTS, facts | labels.facts())
 
 

@@ -67,15 +67,15 @@ def load_checkpoint(
     with quiet_transformers():
         config = _config(folder, trust_remote_code)
         _check_head(config, folder, task, fresh_head=fresh_head)
-        keep_head = labels is None or not fresh_head or _same_labels(config, labels, task)
-        if labels is not None and not keep_head:
+        keep_head = not labels or not fresh_head or _same_labels(config, labels, task)
+        if labels and not keep_head:
             config.num_labels = len(labels)
         if read_widths(config) is None and read_factor(config) is None:
             model, missing = _pretrained(folder, config, task, trust_remote_code=trust_remote_code)
         else:
             model, missing = _reshaped(folder, config, task)
     findings = _check_missing(missing, folder, fresh_head=fresh_head)
-    if labels is not None:
+    if labels:
         # One output has no order; its name is the data's column.
         if keep_head and task.label_kind != "number" and not any(_in_classifier(name) for name in missing):
             findings += align_labels(model, labels, folder)
@@ -105,9 +105,13 @@ def check_folder(folder: Path) -> None:
 
 
 def model_class(task: Task) -> Any:
-    """Return the transformers class that the task names."""
+    """Return the class that the task names: transformers' own, or the encoder of sentences."""
     import transformers
 
+    if task.label_kind == "vector":
+        from compactor.models.sentence_encoder import SentenceEncoder
+
+        return SentenceEncoder
     return getattr(transformers, task.model_class)
 
 
@@ -176,7 +180,10 @@ def _reshaped(folder: Path, config: Any, task: Task) -> tuple[Any, set[str]]:
     if narrow is not None:
         shaped(model, narrow)
     try:
-        found = model.load_state_dict(load_file(folder / WEIGHTS[0]), strict=False)
+        # An encoder of sentences keeps its body as transformers does, and the rest beside it.
+        found = getattr(model, "body", model).load_state_dict(load_file(folder / WEIGHTS[0]), strict=False)
+        if task.label_kind == "vector":
+            model.read_projection(folder)
     except Exception as error:
         raise _broken(folder, error) from error
     return model, set(found.missing_keys)
@@ -191,7 +198,7 @@ def _check_head(config: Any, folder: Path, task: Task, *, fresh_head: bool) -> N
     """Refuse a checkpoint that is to be used as it is and says itself that it has another head, or none."""
     architectures = " ".join(getattr(config, "architectures", None) or [])
     head = task.model_class.removeprefix("AutoModel")
-    if not fresh_head and architectures and head not in architectures:
+    if not fresh_head and task.label_kind != "vector" and architectures and head not in architectures:
         raise StageError(
             "L105",
             f"{folder} is a {architectures}: it has no classification head"

@@ -52,8 +52,9 @@ class Refit:
                 handles.append(linear.register_forward_hook(self._remember))
                 handles.append(norm.register_forward_pre_hook(self._linear_hook(linear, name)))
                 handles.append(norm.register_forward_hook(self._norm_hook(name)))
-        last, classifier = list(head_maps(self._encoder).items())[-1]
-        handles.append(classifier.register_forward_hook(self._head_hook(last)))
+        # An encoder of sentences has no map after its layers, or one that its teacher has not.
+        for name, classifier in [item for item in head_maps(self._encoder).items() if item[0] in self._states][-1:]:
+            handles.append(classifier.register_forward_hook(self._head_hook(name)))
         try:
             with torch.no_grad():
                 self._encoder.model(**feed(self._encoder.model, batch))

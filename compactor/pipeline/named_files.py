@@ -35,7 +35,7 @@ def find(name: str, near: tuple[Path, ...]) -> Path | None:
     return next((folder / named for folder in near if (folder / named).exists()), None)
 
 
-def data_problems(data: DataSettings, near: tuple[Path, ...], places: Places) -> Iterator[Problem]:
+def data_problems(data: DataSettings, near: tuple[Path, ...], places: Places, *, labelled: bool = True) -> Iterator[Problem]:
     """Yield a problem for each data file that is not there, and for columns that a csv or tsv header does not have."""
     named = {"train": data.train, "test": data.test, "validation": data.validation, "unlabelled": data.unlabelled}
     for role, name in named.items():
@@ -48,7 +48,7 @@ def data_problems(data: DataSettings, near: tuple[Path, ...], places: Places) ->
             yield Problem("P040", error.problem.sentence, _looked(error.problem.hint, near), place)
             continue
         if source.path is not None:
-            yield from _column_problems(source.path, data, places, labelled=role != "unlabelled")
+            yield from _column_problems(source.path, data, places, labelled=labelled and role != "unlabelled")
         elif _into_folder(name, near):
             yield Problem("P040", f"data.{role}: there is no {name}", _looked("", near), place)
 

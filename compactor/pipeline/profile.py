@@ -21,7 +21,7 @@ from compactor.pipeline.overrides import override
 from compactor.pipeline.reader import DataPath, Places, read_document
 from compactor.pipeline.steps import Step, read_steps, teaching_problems
 from compactor.pipeline.suggest import did_you_mean
-from compactor.pipeline.task_data import task_data_problems
+from compactor.pipeline.task_data import task_data_problems, wants_labels
 from compactor.pipeline.translate import translate
 from compactor.stages import STAGES, Stage
 from compactor.targets import Target, load_target, resolved, target_names
@@ -127,7 +127,8 @@ def load_profile(
         problems += [problem for step in steps for problem in model_problems(step, near, places)]
         problems += [_placed(inside, each, step, places) for step in steps for inside, each in step.stage.file_problems(near)]
         named = head.data if head is not None else _data_alone(data.get("data"))
-        problems += data_problems(named, near, places) if named is not None else []
+        labelled = named is not None and (task is None or wants_labels(task, named))
+        problems += data_problems(named, near, places, labelled=labelled) if named is not None else []
     if problems or head is None or task is None or target is None:
         raise ProfileError(list(dict.fromkeys(problems)))
     return Profile(

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
 def task_data_problems(task: Task, data: DataSettings, places: Places) -> Iterator[Problem]:
     """Yield settings of the data that this task has no use for."""
-    if data.source is not None and task.label_kind != "class":
+    if data.source is not None and task.label_kind not in {"class", "vector"}:
         sentence = f"{data.source} has one chapter for each text, and {task.name} wants other labels"
         yield Problem("P029", sentence, "name your own rows with data.train", places.value(("data", "source")))
+    if data.extra and task.label_kind != "class":
+        sentence = f"data.extra adds paragraphs with the chapter of their text, and {task.name} has no use for chapters"
+        yield Problem("P029", sentence, "leave it out", places.value(("data", "extra")))
     if data.separator is not None and task.label_kind != "classes":
         sentence = f"data.separator cuts a cell into several labels, and {task.name} takes none or one"
         yield Problem(
@@ -29,3 +32,8 @@ def task_data_problems(task: Task, data: DataSettings, places: Places) -> Iterat
     if data.unlabelled is not None and task.input_kind != "text":
         sentence = f"data.unlabelled names whole texts, which {task.name} does not read"
         yield Problem("P029", sentence, "leave it out", places.value(("data", "unlabelled")))
+
+
+def wants_labels(task: Task, data: DataSettings) -> bool:
+    """Whether the data must have a column with labels: texts for embeddings have none, pairs of texts have a score."""
+    return task.label_kind != "vector" or data.text_pair is not None

@@ -43,7 +43,8 @@ def fit_model(
     held_out = encoded(work, tokenizer, "validation")
 
     def validate(current: Any) -> float:
-        return work.task.value(predict(current, held_out, threads=work.threads), held_out.labels, names=work.data.labels)
+        found = predict(current, held_out, threads=work.threads)
+        return work.task.value(found, held_out.labels, names=work.data.labels, teacher_logits=_taught(work))
 
     return fit(
         model,
@@ -66,5 +67,13 @@ def validation_value(model: Any, work: Work, tokenizer: Path) -> dict[str, Any]:
 
     held_out = encoded(work, tokenizer, "validation")
     logits = predict(model, held_out, threads=work.threads, reporter=work.reporter)
-    quality = work.task.quality(logits, held_out.labels, split="validation", seed=work.seed, names=work.data.labels)
+    told: dict[str, Any] = {"split": "validation", "seed": work.seed, "names": work.data.labels}
+    quality = work.task.quality(logits, held_out.labels, teacher_logits=_taught(work), **told)
     return {"metric": quality.metric, "value": quality.value, "rows": quality.n}
+
+
+def _taught(work: Work) -> Any:
+    """Return the teacher's answers on the validation rows where these may have no labels to be judged by."""
+    from compactor.stages._inputs import teacher_logits
+
+    return teacher_logits(work, "validation") if work.task.label_kind == "vector" and work.teacher is not None else None

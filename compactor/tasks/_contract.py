@@ -48,7 +48,7 @@ class Task(ABC):
     | classes | float32 (n, labels), 1 where the row has the label | one a row: a logit for each label |
     | number | float32 (n, 1) | one a row: the number |
     | tags | int64 (n, longest), -100 where there is no tag | one a tag, in the order of `labels[labels != -100]` |
-    | vector | float32 (n, 1) or none | one a text: its embedding |
+    | vector | float32 (n, 1), the score of rows 2i and 2i + 1, NaN for none | one a text: its embedding |
 
     A word that was cut off by the longest length gives 0 for every tag.
 
@@ -111,8 +111,18 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def value(self, logits: np.ndarray, labels: np.ndarray, *, names: tuple[str, ...] = ()) -> float:
-        """Return the main figure alone, without interval: what training watches on the validation rows. Higher is better."""
+    def value(
+        self,
+        logits: np.ndarray,
+        labels: np.ndarray,
+        *,
+        names: tuple[str, ...] = (),
+        teacher_logits: np.ndarray | None = None,
+    ) -> float:
+        """Return the main figure alone, without interval: what training watches on the validation rows. Higher is better.
+
+        The teacher's answers are needed only where rows may be without labels.
+        """
 
     @abstractmethod
     def same(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -49,7 +49,14 @@ class MultiLabelClassification(Task):
             agreement_with_teacher=None if teacher_logits is None else float(self.same(logits, teacher_logits).mean()),
         )
 
-    def value(self, logits: np.ndarray, labels: np.ndarray, *, names: tuple[str, ...] = ()) -> float:
+    def value(
+        self,
+        logits: np.ndarray,
+        labels: np.ndarray,
+        *,
+        names: tuple[str, ...] = (),
+        teacher_logits: np.ndarray | None = None,
+    ) -> float:
         """Return micro F1."""
         from compactor.tasks.metrics.sets import f1
 

@@ -48,7 +48,14 @@ class TextClassification(Task):
             agreement_with_teacher=None if teacher_logits is None else float(self.same(logits, teacher_logits).mean()),
         )
 
-    def value(self, logits: np.ndarray, labels: np.ndarray, *, names: tuple[str, ...] = ()) -> float:
+    def value(
+        self,
+        logits: np.ndarray,
+        labels: np.ndarray,
+        *,
+        names: tuple[str, ...] = (),
+        teacher_logits: np.ndarray | None = None,
+    ) -> float:
         """Return the accuracy."""
         return float(self.right(logits, labels).mean())
 

@@ -171,3 +171,20 @@ def test_a_sure_teacher_makes_no_row_infinite() -> None:
     sure = replace(given, teacher=replace(given.teacher, logits=given.teacher.logits * 1e4))
     for kind in ("teacher-confidence", "teacher-right", "student-difficulty"):
         assert bool(torch.isfinite(mean(loss("hinton", weight_by=kind), sure)))
+
+
+@pytest.mark.model
+def test_cosine_is_torchs_does_not_see_lengths_and_keeps_its_digits_near_the_teacher() -> None:
+    import torch
+    from torch.nn import functional as F
+
+    given = batch()
+    expected = (1 - F.cosine_similarity(given.student.logits, given.teacher.logits)).mean()
+    assert torch.allclose(mean(loss("cosine"), given), expected, atol=1e-6)
+    longer = replace(given, student=replace(given.student, logits=3 * given.student.logits))
+    assert torch.allclose(mean(loss("cosine"), longer), expected, atol=1e-6)
+    turned = given.teacher.logits.detach().clone()
+    turned[:, 0] += 1e-4
+    close = replace(given, student=replace(given.student, logits=turned))
+    exact = 1 - F.cosine_similarity(turned.double(), given.teacher.logits.double())
+    assert torch.allclose(mean(loss("cosine"), close).double(), exact.mean(), rtol=1e-2)
