@@ -1,4 +1,4 @@
-"""List the targets and say which can be measured from here; `probe` describes this machine, `prepare` makes an ARM Python to emulate."""
+"""List the targets and say which can be measured from here; probe this machine, calibrate estimates, prepare an ARM Python to emulate."""
 
 from __future__ import annotations
 
@@ -14,10 +14,17 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `compactor targets`."""
     parser.add_argument(
-        "action", nargs="?", default="list", choices=("list", "probe", "prepare"), help="what to do (default: list)"
+        "action",
+        nargs="?",
+        default="list",
+        choices=("list", "probe", "calibrate", "prepare"),
+        help="what to do (default: list)",
     )
-    parser.add_argument("target", nargs="?", help="list: only this one; probe: its name; prepare: whose core is to be emulated")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="probe: write the YAML here instead of printing it")
+    parser.add_argument("target", nargs="?", help="list: only this one; probe: its name; calibrate: which; prepare: whose core")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="probe, calibrate: write the YAML here instead of printing it"
+    )
+    parser.add_argument("--via", default="local", help="calibrate: how the device is reached, as for bench (default: local)")
     parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="prepare: where to (default: $COMPACTOR_ARM, else the cache)"
     )
@@ -27,9 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List, probe or prepare; only `prepare` uses the network."""
+    """List, probe, calibrate or prepare; only `prepare` uses the network, and `calibrate --via ssh` that of the device."""
     if arguments.action == "probe":
         return _probe(arguments)
+    if arguments.action == "calibrate":
+        from compactor.cli._calibrate import run_calibrate
+
+        return run_calibrate(arguments)
     if arguments.action == "prepare":
         return _prepare(arguments)
     return _list(arguments)

@@ -12,6 +12,7 @@ from compactor.base.environment import git_state, load_average, machine, version
 from compactor.base.reporter import Reporter
 from compactor.pipeline.chain import make_chain, make_controls, score_rows
 from compactor.pipeline.elsewhere import measure_further_targets, records_of, with_records
+from compactor.pipeline.estimated_rows import estimate_rows
 from compactor.pipeline.execute import Session
 from compactor.pipeline.plan import Plan, data_parts, make_plan
 from compactor.pipeline.publish import publish
@@ -74,6 +75,7 @@ def run(
         controls = make_controls(session, plan, data, rows)
         score_rows(session, rows, controls)
         measured = time_rows(session, rows + controls, folder, quick=options.quick)
+        estimate_rows(session, rows + controls)
     finally:
         # Also after a failure: what this run has made so far is in use, and `clean` must leave it alone.
         write_json(folder / "references.json", sorted(session.references))

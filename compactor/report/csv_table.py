@@ -15,6 +15,7 @@ COLUMNS = (
     "metric", "quality", "quality_low", "quality_high", "quality_rows", "quality_split", "agreement_with_teacher",
     "parameters", "size_bytes", *(f"size_{part}_bytes" for part in PARTS),
     "batch", "length", "threads", "p50_ms", "p50_low_ms", "p50_high_ms", "p90_ms", "p99_ms", "mean_ms", "samples", "cpu_ms",
+    "estimated_low_ms", "estimated_high_ms",
     "throughput_per_s", "load_ms", "first_ms", "peak_memory_bytes", "mixed_memory_bytes", "from_text_p50_ms", "best_texts_per_s",
     "energy_mj", "cost_per_million", "currency", "seconds", "from_store",
 )  # fmt: skip
@@ -50,6 +51,8 @@ def _values(report: Report, row: Row, cell: Cell | None) -> Iterator[tuple[str, 
         low, high = cell.ci95_p50 or (None, None)
         yield from (("batch", cell.batch), ("length", cell.length), ("threads", cell.threads), ("p50_ms", cell.p50))
         yield from (("p50_low_ms", low), ("p50_high_ms", high), ("p90_ms", cell.p90), ("p99_ms", cell.p99))
+        shortest, longest = cell.interval or (None, None)
+        yield from (("estimated_low_ms", shortest), ("estimated_high_ms", longest))
         yield from (("mean_ms", cell.mean), ("samples", cell.n), ("cpu_ms", cell.cpu_ms))
     yield from (("throughput_per_s", row.throughput_per_s), ("load_ms", row.load_ms), ("first_ms", row.first_ms))
     yield from (("peak_memory_bytes", row.peak_memory_bytes), ("mixed_memory_bytes", row.mixed_memory_bytes))

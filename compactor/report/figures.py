@@ -39,6 +39,12 @@ def cell_of(row: Row, key: CellKey | None) -> Cell | None:
     return next((cell for cell in row.cells if cell.key == key and cell.p50 is not None), None)
 
 
+def estimated_cell(row: Row) -> Cell | None:
+    """Return the cell whose estimated interval stands for a row that was not timed: batch 1 and real lengths before others, or None."""
+    known = [cell for cell in row.cells if cell.p50 is None and cell.interval is not None]
+    return min(known, key=lambda cell: (cell.batch, cell.length != REAL_LENGTH, _length(str(cell.length))), default=None)
+
+
 def cell_keys(rows: tuple[Row, ...]) -> list[CellKey]:
     """Return all cells of some rows in reading order: threads, batch, the data's own lengths first."""
     keys = {cell.key for row in rows for cell in row.cells}
@@ -111,7 +117,7 @@ def is_paired(row: Row, base: Row) -> bool:
 
 def chain_evidence(report: Report) -> str | None:
     """Return the evidence that most rows have: the one that a chart may show."""
-    known = [row.evidence for row in report.every if row.evidence and row.cells]
+    known = [row.evidence for row in report.every if row.evidence and any(cell.p50 is not None for cell in row.cells)]
     return max(dict.fromkeys(known), key=known.count) if known else None
 
 

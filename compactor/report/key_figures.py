@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from compactor.report import words
-from compactor.report.figures import cell_of, main_cell, quality_gain, times_faster, times_smaller
+from compactor.report.figures import cell_of, estimated_cell, main_cell, quality_gain, times_faster, times_smaller
 from compactor.report.markup import Markup, element
 from compactor.report.rows import Report
 from compactor.report.stage_table import badge
@@ -68,6 +68,10 @@ def _time(report: Report) -> Markup:
         told.append(f"median, {words.cell_title(key)}")
     limit = report.limits.get("latency_ms")
     value = words.milliseconds(cell.p50 if cell else None)
+    guess = estimated_cell(report.chosen) if cell is None else None
+    if guess is not None:
+        value = f"{words.estimated(guess)} ms"
+        told.append(f"not measured: computed for batch {guess.batch}, {words.length_title(guess.length)}")
     return _tile(report, "Latency", value, told, f"budget: {limit:g} ms" if limit is not None else "", "latency_ms", timed=True)
 
 

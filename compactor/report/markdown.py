@@ -6,12 +6,12 @@ import html
 
 from compactor.report import words
 from compactor.report.controls import control_sentences
-from compactor.report.figures import cell_of, main_cell, quality_gain, times_faster, times_smaller
+from compactor.report.figures import cell_of, estimated_cell, main_cell, quality_gain, times_faster, times_smaller
 from compactor.report.findings import all_findings
 from compactor.report.further_targets import HEAD, NOTE, further_rows
 from compactor.report.part_tables import threads_sentence
 from compactor.report.reproduce import reproduce_lines
-from compactor.report.rows import Report, Row
+from compactor.report.rows import Cell, Report, Row
 from compactor.report.verdict import verdict
 
 
@@ -77,12 +77,19 @@ def _fields(report: Report, row: Row) -> list[str]:
         (words.points(gain.value) if gain else words.NOT_MEASURED) if known else "",
         words.significant(row.size_bytes / 1e6) if row.size_bytes is not None else words.NOT_MEASURED,
         words.times(times_smaller(row, teacher)) if known else "",
-        words.significant(cell.p50) if cell and cell.p50 is not None else words.NOT_MEASURED,
+        _median(row, cell),
         words.span(cell.ci95_p50 if cell else None),
         words.times(faster.value if faster else None) if known else "",
         words.significant(cell.cpu_ms) if cell and cell.cpu_ms is not None else words.NOT_MEASURED,
         ", ".join(filter(None, (row.evidence or "not timed", words.noise_mark(row.noise)))),
     ]
+
+
+def _median(row: Row, cell: Cell | None) -> str:
+    guess = estimated_cell(row) if cell is None else None
+    if guess is not None:
+        return f"{words.estimated(guess)} (estimated)"
+    return words.significant(cell.p50) if cell and cell.p50 is not None else words.NOT_MEASURED
 
 
 def _caption(report: Report) -> str:

@@ -105,6 +105,8 @@ def _part(row: Row, part: str) -> str:
 
 def _time(row: Row, key: tuple[int, str, int | None]) -> Markup:
     cell = next((cell for cell in row.cells if cell.key == key), None)
+    if cell is not None and cell.p50 is None and cell.interval is not None:
+        return element("td", words.estimated(cell), element("small", "estimated"))
     if cell is None or cell.p50 is None:
         return element("td", element("span", words.NOT_MEASURED, class_="absent"))
     told = words.span(cell.ci95_p50) or None

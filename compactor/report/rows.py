@@ -19,7 +19,10 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Cell:
-    """Latency of one batch x length x threads, in milliseconds; `length` is a token count or `data`."""
+    """Latency of one batch x length x threads, in milliseconds; `length` is a token count or `data`.
+
+    `interval` is what was estimated of a median that was not measured; `p50` is None then.
+    """
 
     batch: int
     length: int | str
@@ -31,6 +34,7 @@ class Cell:
     n: int | None
     ci95_p50: Interval | None
     cpu_ms: float | None
+    interval: Interval | None = None
 
     @property
     def key(self) -> tuple[int, str, int | None]:
@@ -248,7 +252,8 @@ def _score(value: Mapping[str, Any] | None) -> Score | None:
 
 def _cell(value: Mapping[str, Any]) -> Cell:
     numbers = {name: value.get(name) for name in ("threads", "p50", "p90", "p99", "mean", "n", "cpu_ms")}
-    return Cell(batch=int(value["batch"]), length=value["length"], ci95_p50=_interval(value.get("ci95_p50")), **numbers)
+    measured, computed = _interval(value.get("ci95_p50")), _interval(value.get("interval"))
+    return Cell(batch=int(value["batch"]), length=value["length"], ci95_p50=measured, interval=computed, **numbers)
 
 
 def _interval(value: Any) -> Interval | None:

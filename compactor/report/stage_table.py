@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from compactor.report import words
 from compactor.report.controls import distilled
-from compactor.report.figures import Estimate, cell_of, main_cell, quality_gain, times_faster, times_smaller
+from compactor.report.figures import Estimate, cell_of, estimated_cell, main_cell, quality_gain, times_faster, times_smaller
 from compactor.report.markup import Child, Markup, element
 from compactor.report.rows import Cell, Report, Row
 from compactor.report.verdict import limit_words
@@ -130,7 +130,7 @@ def row_values(report: Report, row: Row) -> dict[str, Value]:
         "agreement": _share(score.agreement_with_teacher if score else None, is_teacher=row is report.teacher),
         "size": _number(row.size_bytes / 1e6 if row.size_bytes is not None else None, below, missed.get("size_mb", "")),
         "parameters": Value(words.count(row.parameters), sort=row.parameters),
-        "p50": _number(cell.p50 if cell else None, words.span(cell.ci95_p50 if cell else None), missed.get("latency_ms", "")),
+        "p50": _median(row, cell, missed.get("latency_ms", "")),
         "faster": _faster(report, row),
         "p90": _percentile(cell, cell.p90 if cell else None),
         "p99": _percentile(cell, cell.p99 if cell else None),
@@ -168,6 +168,14 @@ def _cell(value: Value) -> Markup:
     if value.note:
         inner.append(element("small", f"misses the budget of {value.note}", class_="over"))
     return element("td", inner, data_value=f"{value.sort:.9g}" if value.sort is not None else None)
+
+
+def _median(row: Row, cell: Cell | None, note: str) -> Value:
+    """Return the median with its interval; of a row that was not timed the estimated interval, which sorts last."""
+    guess = estimated_cell(row) if cell is None else None
+    if guess is not None:
+        return Value(words.estimated(guess), f"estimated, {words.length_title(guess.length)}", None, note)
+    return _number(cell.p50 if cell else None, words.span(cell.ci95_p50 if cell else None), note)
 
 
 def _number(value: float | None, below: str = "", note: str = "") -> Value:

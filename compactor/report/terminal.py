@@ -8,7 +8,7 @@ from typing import Any
 
 from compactor.report import words
 from compactor.report.controls import control_sentences
-from compactor.report.figures import cell_of, main_cell, quality_gain, times_faster, times_smaller
+from compactor.report.figures import cell_of, estimated_cell, main_cell, quality_gain, times_faster, times_smaller
 from compactor.report.further_targets import further_lines
 from compactor.report.rows import Report, Row, parse_report
 from compactor.report.verdict import verdict
@@ -45,13 +45,14 @@ def _fields(report: Report, row: Row) -> list[str]:
     cell, gain = cell_of(row, key), quality_gain(row, teacher)
     smaller, faster = times_smaller(row, teacher), times_faster(row, teacher, key)
     own = row is teacher
+    guess = estimated_cell(row) if cell is None else None
     return [
         f"({words.row_title(row)})" if row.control else row.id,
         words.score_text(row.quality) if row.quality else "-",
         words.points(gain.value) if gain else "" if own else "-",
         words.megabytes(row.size_bytes) if row.size_bytes is not None else "-",
         "" if own else words.times(smaller) if smaller else "-",
-        words.milliseconds(cell.p50) if cell else "-",
+        words.milliseconds(cell.p50) if cell else f"{words.estimated(guess)} ms*" if guess else "-",
         "" if own else words.times(faster.value) if faster else "-",
         words.noise_mark(row.noise),
     ]
@@ -76,4 +77,6 @@ def _evidence(report: Report, width: int) -> str:
         told.append(f"times: median of {words.cell_title(key)}, {evidence} ({words.EVIDENCE_MEANINGS.get(evidence, evidence)})")
     if any("-" in _fields(report, row)[1:7] for row in report.every):
         told.append("-: not measured")
+    if any("*" in _fields(report, row)[5] for row in report.every):
+        told.append("*: estimated, not measured")
     return textwrap.fill("; ".join(told), width)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from compactor.report.figures import CellKey, Estimate
-from compactor.report.rows import REAL_LENGTH, Report, Row, Score
+from compactor.report.rows import REAL_LENGTH, Cell, Report, Row, Score
 
 NOT_MEASURED = "not measured"
 NO_BREAK = "\u00a0"
@@ -111,6 +111,13 @@ def times(value: float | None) -> str:
 def span(ends: tuple[float, float] | None) -> str:
     """Return an interval of positive figures, each end with three figures: `[1.20, 1.22]`; an empty text without one."""
     return f"[{significant(ends[0])}, {significant(ends[1])}]" if ends else ""
+
+
+def estimated(cell: Cell) -> str:
+    """Return an estimated interval of milliseconds: `8.00 to 31.0`."""
+    assert cell.interval is not None
+    low, high = cell.interval
+    return f"{significant(low)} to {significant(high)}"
 
 
 def interval(ends: tuple[float, float] | None, scale: float = 1.0, digits: int = 1, *, sign: bool = False) -> str:

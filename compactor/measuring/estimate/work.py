@@ -174,7 +174,7 @@ def profiled_nodes(model: Path, cell: Cell, table_rows: dict[str, int]) -> list[
     with tempfile.TemporaryDirectory(prefix="compactor-estimate-") as scratch:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # an error is told by what is raised
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(scratch) / "profile")
         # Packed weights are no longer inputs of their node, and their shapes would be missing.
