@@ -18,6 +18,7 @@ from compactor.quantization.dynamic import quantizer_failed
 from compactor.quantization.folder import scratch, write_folder
 from compactor.quantization.graph import PRODUCTS, Chosen, account, choose, load_float, strip
 from compactor.quantization.histogram import Range
+from compactor.quantization.smoothing import smooth
 from compactor.quantization.tables import quantize_tables
 
 
@@ -33,6 +34,7 @@ def quantize_static_int8(
     method: Method = "minmax",
     percentile: float = 99.999,
     bias_correction: bool = False,
+    smoothing: float | None = None,
 ) -> dict[str, Any]:
     """Quantize an unfused fp32 ONNX folder to QDQ form: unsigned activations, signed weights.
 
@@ -50,33 +52,36 @@ def quantize_static_int8(
         method: how ranges are found, see `calibration.activation_ranges`.
         percentile: of that method, in %.
         bias_correction: take the mean shift of each product off its bias, see `biases.correct_biases`; the batches are then kept.
+        smoothing: alpha of `smoothing.smooth`, for pre-norm models; the batches are then kept.
 
     Returns:
-        The facts of `graph.account`, `calibration_rows`, `size_bytes`, `seconds`, and `corrected_biases` where asked for.
+        The facts of `graph.account`, `calibration_rows`, `size_bytes`, `seconds`, and `corrected_biases`, `smoothed_norms` where asked for.
 
     Raises:
-        StageError: as `quantize_dynamic_int8`; Q107 no rows, Q108 values that are not finite.
+        StageError: as `quantize_dynamic_int8`; Q120 from `smooth`; Q107 no rows, Q108 values that are not finite.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     begun = time.perf_counter()
     model = load_float(source)
     chosen = choose(model, embeddings=embeddings, keep=keep)
     counter = _Counter(batches)
-    rows: Any = list(counter) if bias_correction else counter
-    shifted = {}
+    rows: Any = list(counter) if bias_correction or smoothing is not None else counter
+    further = {}
     with scratch(folder) as place:
+        if smoothing is not None:
+            further["smoothed_norms"] = smooth(model, rows, smoothing, place)
         inputs = _activations(model, chosen)
         ranges = activation_ranges(model, inputs, rows, method=method, place=place, percentile=percentile) if inputs else {}
         if inputs:
             model = _quantize_products(model, chosen, ranges, per_channel=per_channel, reduce_range=reduce_range)
         quantize_tables(model, chosen.tables)
         if bias_correction:
-            shifted["corrected_biases"] = correct_biases(model, load_float(source), chosen.products, rows, place)
+            further["corrected_biases"] = correct_biases(model, load_float(source), chosen.products, rows, place)
     strip(model)
     facts = account(model, chosen)
     size_bytes = write_folder(model, source, folder, precision="int8-static")
     seconds = round(time.perf_counter() - begun, 3)
-    return {**facts, **shifted, "calibration_rows": counter.rows, "size_bytes": size_bytes, "seconds": seconds}
+    return {**facts, **further, "calibration_rows": counter.rows, "size_bytes": size_bytes, "seconds": seconds}
 
 
 class _Counter:

@@ -34,6 +34,7 @@ def quantize_weights(
     embeddings: bool = True,
     keep: Sequence[str] = (),
     accuracy_level: int = 4,
+    block_tables: bool = True,
 ) -> dict[str, Any]:
     """Quantize the matrices of an unfused fp32 ONNX folder in blocks; activations stay float between nodes.
 
@@ -47,6 +48,7 @@ def quantize_weights(
         embeddings: quantize the tables too.
         keep: patterns of node names to leave in float.
         accuracy_level: 4 lets the kernel multiply with activations in 8 bits, 0 in float.
+        block_tables: tables in few bits too, which onnxruntime can look up since 1.22; otherwise they get int8.
 
     Returns:
         `algorithm`, `bits`, `block`, `quantized_nodes`, `kept_nodes`, `quantized_parameters`, `float_parameters`, `operators`,
@@ -64,7 +66,7 @@ def quantize_weights(
         rounded, told = _rounded(model, chosen, list(batches), algorithm, bits, block, place)
     parameters = sum(each.codes.size for each in rounded.values())
     _put_products(model, chosen, rounded, accuracy_level)
-    parameters += _put_tables(model, chosen, max(bits, TABLE_BITS), block)
+    parameters += _put_tables(model, chosen, max(bits, TABLE_BITS), block if block_tables else None)
     strip(model)
     counts = Counter(node.op_type for node in model.graph.node)
     kinds = [(tensor.data_type, int(np.prod(tensor.dims, dtype=np.int64))) for tensor in model.graph.initializer]
@@ -112,12 +114,13 @@ def _put_products(model: onnx.ModelProto, chosen: Chosen, rounded: dict[str, Blo
     _import(model)
 
 
-def _put_tables(model: onnx.ModelProto, chosen: Chosen, bits: int, block: int) -> int:
+def _put_tables(model: onnx.ModelProto, chosen: Chosen, bits: int, block: int | None) -> int:
     """Turn each chosen Gather into GatherBlockQuantized or, where blocks do not fit the width, int8; return the parameters quantized."""
     tables = {node.input[0] for node in model.graph.node if node.name in chosen.tables}
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name in tables}
-    fitting = {name: array for name, array in arrays.items() if array.shape[1] % block == 0}
+    fitting = {name: array for name, array in arrays.items() if block and array.shape[1] % block == 0}
     for name, array in fitting.items():
+        assert block
         blocks = round_to_nearest(array, bits, block)
         codes = blocks.packed_codes().reshape(len(array), -1)
         _add(model, name, {"codes": codes, "block_scales": blocks.scales, "zeros": blocks.packed_zeros()})
@@ -125,7 +128,7 @@ def _put_tables(model: onnx.ModelProto, chosen: Chosen, bits: int, block: int) -
         if node.name in chosen.tables and node.input[0] in fitting:
             table, indices = node.input[:2]
             inputs = [f"{table}_codes", indices, f"{table}_block_scales", f"{table}_zeros"]
-            attributes = {"bits": bits, "block_size": block, "gather_axis": 0, "quantize_axis": 1}
+            attributes = {"bits": bits, "block_size": block or 0, "gather_axis": 0, "quantize_axis": 1}
             _become(node, "GatherBlockQuantized", inputs, attributes)
     quantize_tables(model, [node.name for node in model.graph.node if node.name in chosen.tables and node.op_type == "Gather"])
     return sum(array.size for array in arrays.values())

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from compactor.stages.quantize import Quantize
 
 COMPARED_ROWS = 256
+# The first onnxruntime with kernels for products with weights in blocks, and for tables in blocks as they are written here.
+BLOCKS_SINCE, BLOCK_TABLES_SINCE = (1, 17), (1, 22)
 
 
 def quantized(settings: Quantize, source: Path, folder: Path, work: Work, keep: Sequence[str]) -> dict[str, Any]:
@@ -28,6 +30,7 @@ def quantized(settings: Quantize, source: Path, folder: Path, work: Work, keep: 
         names = ("algorithm", "bits", "block", "accuracy_level")
         rounding: dict[str, Any] = {name: getattr(settings.weights, name) for name in names}
         rows = calibration_rows(settings, source, work) if settings.weights.algorithm != "rtn" else iter(())
+        rounding["block_tables"] = version(work.target.oldest_onnxruntime) >= BLOCK_TABLES_SINCE
         return {**method, **quantize_weights(source, folder, rows, embeddings=settings.embeddings, keep=keep, **rounding)}
     reduce_range = not work.target.int8_dot_product if settings.reduce_range is None else settings.reduce_range
     int8: dict[str, Any] = {
@@ -39,9 +42,14 @@ def quantized(settings: Quantize, source: Path, folder: Path, work: Work, keep: 
     if settings.method == "dynamic-int8":
         return {**method, **quantize_dynamic_int8(source, folder, **int8), "reduce_range": reduce_range}
     calibration = settings.calibration
-    measuring = {name: getattr(calibration, name) for name in ("method", "percentile", "bias_correction")}
+    measuring = {name: getattr(calibration, name) for name in ("method", "percentile", "bias_correction", "smoothing")}
     rows = calibration_rows(settings, source, work)
     return {**method, **quantize_static_int8(source, folder, rows, **measuring, **int8), "reduce_range": reduce_range}
+
+
+def version(text: str) -> tuple[int, ...]:
+    """Return the first two numbers of an onnxruntime version."""
+    return tuple(int(part) for part in text.split(".")[:2])
 
 
 def calibration_rows(settings: Quantize, source: Path, work: Work) -> Iterator[dict[str, np.ndarray]]:

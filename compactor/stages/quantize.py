@@ -10,6 +10,7 @@ from compactor.base.artifact import Artifact
 from compactor.base.errors import Problem
 from compactor.base.settings import Settings, setting
 from compactor.stages._contract import Stage, Work
+from compactor.stages._quantizing import BLOCKS_SINCE, compare, quantized, tell_weights, version
 
 if TYPE_CHECKING:
     from compactor.targets import Target
@@ -29,6 +30,12 @@ class Calibration(Settings):
     )
     percentile: float = setting(99.999, "of `percentile`: share of the values inside the range, in %", gt=50, le=100)
     bias_correction: bool = setting(False, "take what quantization shifts each product by, on average, off its bias")
+    smoothing: float | None = setting(
+        None,
+        "static-int8 of a pre-norm model: SmoothQuant's alpha, how much of the activations' outliers goes into the weights, such as 0.5",
+        ge=0,
+        le=1,
+    )
 
 
 class Weights(Settings):
@@ -85,6 +92,9 @@ class Quantize(Stage):
             hint = f"use method: {others[0]}" if others else "leave quantize out"
             sentence = f"{target.name} ({target.provider}) has no {PRECISION[self.method]} kernels, so {self.method} would not run faster"
             yield ("method",), Problem("Q110", sentence, f"{hint}, or choose another target")
+        if self.method == "int4" and version(target.oldest_onnxruntime) < BLOCKS_SINCE:
+            sentence = f"int4 needs onnxruntime 1.17, but {target.name} has {target.oldest_onnxruntime}"
+            yield ("method",), Problem("Q121", sentence, 'use dynamic-int8, or a target file with oldest_onnxruntime: "1.22"')
         name = "repair" if self.repair else "keep"
         searches = self.keep == "auto" or self.repair
         if searches and task is not None and task.label_kind == "vector":
@@ -96,8 +106,6 @@ class Quantize(Stage):
 
     def run(self, source: Artifact | None, work: Work) -> None:
         """Fill `work.folder` with a quantized ONNX folder."""
-        from compactor.stages._quantizing import compare, tell_weights
-
         assert source is not None
         work.facts["quantize"] = self._quantized(source.folder, work)
         compare(source.folder, work)
@@ -105,7 +113,6 @@ class Quantize(Stage):
 
     def _quantized(self, source: Path, work: Work) -> dict[str, Any]:
         from compactor.stages import _repair
-        from compactor.stages._quantizing import quantized
 
         keep = () if self.keep == "auto" else self.keep
         if not self.repair and self.keep != "auto":

@@ -29,7 +29,8 @@ def test_int8_for_a_provider_without_its_kernels_is_a_mistake():
     assert problems(Quantize(method="fp16"), server) == []
     assert problems(Quantize(), laptop) == []
     assert problems(Quantize(method="fp16"), laptop) == [(("method",), "Q110")]
-    assert problems(Quantize(method="int4"), laptop) == []
+    assert problems(Quantize(method="int4"), old("1.16")) == [(("method",), "Q121")]
+    assert problems(Quantize(method="int4"), old("1.17")) == []
     assert problems(Quantize(method="int4"), server) == [(("method",), "Q110")]
 
 
@@ -127,7 +128,7 @@ def test_static_ranges_by_histogram_and_corrected_biases(place, how):
 @pytest.mark.parametrize(("algorithm", "bits"), [("rtn", 4), ("gptq", 4), ("awq", 4), ("gptq", 2)])
 def test_weights_alone_in_few_bits(place, algorithm, bits):
     root, data, _, source, _ = place
-    work = handle(root, f"{algorithm}{bits}", data)
+    work = handle(root, f"{algorithm}{bits}", data, oldest_onnxruntime="1.22")
     weights = {"algorithm": algorithm, "bits": bits, "block": 16}
     Quantize.model_validate({"method": "int4", "weights": weights, "calibration": {"rows": 32}}).run(source, work)
     facts = work.facts["quantize"]
@@ -140,6 +141,24 @@ def test_weights_alone_in_few_bits(place, algorithm, bits):
     # exact kernels answer alone as in a padded batch; those with activations in 8 bits nearly
     assert work.facts["padding"]["top1"] > 0.9
     assert "Q119" in {finding.code for finding in work.reporter.findings}
+
+
+@pytest.mark.model
+def test_tables_get_eight_bits_where_the_runtime_cannot_look_up_fewer(place):
+    root, data, _, source, _ = place
+    work = handle(root, "older", data, oldest_onnxruntime="1.17")
+    Quantize.model_validate({"method": "int4", "weights": {"block": 16}}).run(source, work)
+    operators = work.facts["quantize"]["operators"]
+    assert operators["DequantizeLinear"] >= 2
+    assert "GatherBlockQuantized" not in operators
+
+
+@pytest.mark.model
+def test_smoothing_a_post_norm_model_is_refused_with_a_sentence(place):
+    root, data, _, source, _ = place
+    stage = Quantize.model_validate({"method": "static-int8", "calibration": {"rows": 4, "smoothing": 0.5}})
+    with pytest.raises(StageError, match="pre-norm"):
+        stage.run(source, handle(root, "smooth", data))
 
 
 @pytest.mark.model
