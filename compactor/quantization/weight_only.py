@@ -68,22 +68,30 @@ def quantize_weights(
     _put_products(model, chosen, rounded, accuracy_level)
     parameters += _put_tables(model, chosen, max(bits, TABLE_BITS), block if block_tables else None)
     strip(model)
-    counts = Counter(node.op_type for node in model.graph.node)
-    kinds = [(tensor.data_type, int(np.prod(tensor.dims, dtype=np.int64))) for tensor in model.graph.initializer]
-    scales = sum(t.dims[0] * t.dims[1] for t in model.graph.initializer if t.name.endswith("_block_scales"))
-    facts: dict[str, Any] = {
+    size_bytes = write_folder(model, source, folder, precision=f"int{bits}-{algorithm}")
+    return {
         "algorithm": algorithm,
         "bits": bits,
         "block": block,
+        **_account(model, chosen),
+        "quantized_parameters": parameters,
+        **told,
+        "size_bytes": size_bytes,
+        "seconds": round(time.perf_counter() - begun, 3),
+    }
+
+
+def _account(model: onnx.ModelProto, chosen: Chosen) -> dict[str, Any]:
+    """Say what became of the nodes, and how many weights are still in float (the scales of blocks not counted)."""
+    counts = Counter(node.op_type for node in model.graph.node)
+    kinds = [(tensor.data_type, int(np.prod(tensor.dims, dtype=np.int64))) for tensor in model.graph.initializer]
+    scales = sum(t.dims[0] * t.dims[1] for t in model.graph.initializer if t.name.endswith("_block_scales"))
+    return {
         "quantized_nodes": len(chosen.products) + len(chosen.tables),
         "kept_nodes": list(chosen.kept),
-        "quantized_parameters": parameters,
         "float_parameters": sum(size for kind, size in kinds if kind == TensorProto.FLOAT) - scales,
         "operators": {name: counts[name] for name in sorted(QUANTIZED_OPERATORS & counts.keys())},
-        **told,
     }
-    size_bytes = write_folder(model, source, folder, precision=f"int{bits}-{algorithm}")
-    return {**facts, "size_bytes": size_bytes, "seconds": round(time.perf_counter() - begun, 3)}
 
 
 def _rounded(
