@@ -125,7 +125,9 @@ def _project_layer(source: Layer, target: Layer, directions: Tensor, states: Sta
 def _project_heads(source: Encoder, target: Encoder, directions: Tensor, states: States) -> None:
     """Project the maps after the layers; a hidden map keeps the channels with most energy in what follows it."""
     ours, theirs = list(head_maps(target).values()), list(head_maps(source).values())
-    if len(ours) == 1 and not theirs:  # embeddings: the teacher's are its stream itself, so the student's are mapped back into it
+    if (
+        len(ours) == 1 and not theirs
+    ):  # embeddings: the teacher's are its stream itself, so the student's are mapped back into it
         ours[0].weight.copy_(directions)  # type: ignore[operator]
         return
     chosen: Tensor | None = None

@@ -34,7 +34,9 @@ def settings_page() -> str:
     )
     for name in LOSSES.names():
         pages += _section(f"### `{name}`", LOSSES.load(name))
-    pages.append("## Operations\n\nItems of `augment.noise`; each also takes `weight`: how often it is chosen beside the others.\n")
+    pages.append(
+        "## Operations\n\nItems of `augment.noise`; each also takes `weight`: how often it is chosen beside the others.\n"
+    )
     for name in OPERATIONS.names():
         pages += _section(f"### `{name}`", OPERATIONS.load(name))
     return "\n".join(pages)

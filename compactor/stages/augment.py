@@ -65,7 +65,10 @@ class Augment(Stage):
         """Yield what is wrong with the files that these settings name."""
         for number, term in enumerate(self.noise):
             for sentence in term.operation.missing(near):
-                yield ("noise", number, term.name), Problem("P182", sentence, "check the path, and that it is the right kind of model")
+                yield (
+                    ("noise", number, term.name),
+                    Problem("P182", sentence, "check the path, and that it is the right kind of model"),
+                )
 
     def fingerprint(self, near: tuple[Path, ...]) -> dict[str, Any]:
         """Return content hashes of the models that operations use; those of users' own files are in the list's key."""
