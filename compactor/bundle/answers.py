@@ -24,7 +24,8 @@ def what_it_answers(manifest: dict[str, Any]) -> str:
 def what_it_does_not_know(manifest: dict[str, Any]) -> str:
     """Return a sentence on where the answers end."""
     return {
-        "vector": "Its embeddings lie in its teacher's space, as near as `teacher_cosine` in measured.json says, and compare with no other model's.",
+        "vector": "Its embeddings lie in its teacher's space, as near as `teacher_cosine` in measured.json says, and compare with "
+        "no other model's.",
         "number": "It gives a number for every text, also for one that is unlike all it was trained on.",
         "tags": "It was trained and measured on texts cut into words beforehand. Here, words are what the tokenizer takes for words, so "
         "that `U.S.` is four of them.",
