@@ -24,6 +24,7 @@ PACKAGES = (
     "ruamel.yaml",
     "safetensors",
     "scikit-learn",
+    "seqeval",
     "torch",
     "torch-pruning",
     "transformers",

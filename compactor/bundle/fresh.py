@@ -17,7 +17,19 @@ from typing import Any
 # All that `pip install compactor` does not bring.
 BLOCKED = frozenset(
     (
-        *("torch", "transformers", "onnx", "safetensors", "sklearn", "scipy", "datasets", "pyarrow", "pandas", "optimum"),
+        *(
+            "torch",
+            "transformers",
+            "onnx",
+            "safetensors",
+            "sklearn",
+            "seqeval",
+            "scipy",
+            "datasets",
+            "pyarrow",
+            "pandas",
+            "optimum",
+        ),
         *("pydantic", "ruamel", "yaml", "rich", "filelock", "torch_pruning", "huggingface_hub"),
     )
 )

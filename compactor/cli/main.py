@@ -24,6 +24,7 @@ TOOLCHAIN = {
     "ruamel",
     "safetensors",
     "sklearn",
+    "seqeval",
     "torch",
     "torch_pruning",
     "transformers",
