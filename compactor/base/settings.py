@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 class Settings(BaseModel):
     """Frozen settings; an unknown name is an error, and every problem is found at once."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=False, arbitrary_types_allowed=True, defer_build=True
+    )  # commands start sooner
 
     def key(self) -> dict[str, Any]:
         """Return what enters the cache key: the settings that can change the result and are not at their default.
