@@ -21,6 +21,7 @@ from compactor.distillation.optimizer import make_optimizer, optimizer_state, re
 from compactor.distillation.pieces import UsedPieces
 from compactor.distillation.precision import choose_precision, computing_again, computing_in
 from compactor.distillation.processes import Crew
+from compactor.distillation.running_average import RunningAverage
 from compactor.distillation.steps import Steps, check_finite
 from compactor.distillation.trainer import Job
 
@@ -54,6 +55,7 @@ class Training:
         named = [*self.model.named_parameters(prefix="model"), *self.objective.named_parameters(prefix="objective")]
         self.named: dict[str, nn.Parameter] = {name: value for name, value in named if value.requires_grad}
         self.optimizer = make_optimizer(self.named, self.settings)
+        self.average = RunningAverage(self.named, self.settings.average)
         self.curve = Curve.empty(list(self.objective.terms), crew.device)
         self.best: dict[str, Tensor] = {}
         self.step, self.saved = 0, time.perf_counter()
@@ -81,6 +83,7 @@ class Training:
         left = self._order(self.step // self.epoch_steps)[self.step % self.epoch_steps :]
         for rows in left[: self.steps - self.step]:
             figures, rate = steps.make(rows, self.step)
+            self.average.after_step()
             self.step += 1
             self.curve.add(figures)
             if self.step % self.settings.log_steps == 0 or self.step in {1, self.steps}:
@@ -101,7 +104,7 @@ class Training:
     def _validate(self, validate: Callable[[Any], float]) -> None:
         """Ask for the value of the weights that would be kept, and remember them if they are the best so far."""
         epoch = round(self.step / self.epoch_steps, 3)
-        with self.objective.kept(self.model), self.pieces.restored():
+        with self.average.shown(), self.objective.kept(self.model), self.pieces.restored():
             value = validate(self.model.eval())
             if self.settings.keep == "best" and self.curve.is_best(value):
                 self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
@@ -128,6 +131,7 @@ class Training:
         tensors, numbers = optimizer_state(self.optimizer, self.named)
         tensors |= {f"weight/{name}": value.detach() for name, value in self.named.items()}
         tensors |= {f"buffer/{name}": value for name, value in self.objective.named_buffers()}
+        tensors |= self.average.state()
         tensors |= {"sums": self.curve.sums} | {f"best/{name}": value for name, value in self.best.items()}
         values = {"step": self.step, "identity": self._identity, "optimizer": numbers}
         values |= {"curve": self.curve.lines, "validation": self.curve.validation}
@@ -148,11 +152,13 @@ class Training:
                 parameter.copy_(tensors[f"weight/{name}"])
             for name, buffer in self.objective.named_buffers():
                 buffer.copy_(tensors[f"buffer/{name}"])
+        self.average.restore(tensors, self.step)
         restore_optimizer(self.optimizer, self.named, tensors, values["optimizer"])
         self.best = {name.removeprefix("best/"): value for name, value in tensors.items() if name.startswith("best/")}
         self.reporter.event("resumed", step=self.step)
 
     def _finish(self, seconds: float, resumed: int) -> dict[str, Any]:
+        self.average.finish()
         self.objective.finish(self.model)
         self.pieces.restore()
         if self.best:

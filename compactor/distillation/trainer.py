@@ -48,6 +48,9 @@ class TrainSettings(Settings):
     keep: Literal["last", "best"] = setting(
         "last", "which weights are kept: the last, or those of the best epoch on validation rows"
     )
+    average: float | None = setting(
+        None, "keep a running average of the weights, with this share of the old one at each step: 0.999", gt=0, lt=1
+    )
     checkpoint_seconds: float = setting(60.0, "longest time between two checkpoints", free=True, gt=0)
     log_steps: int = setting(20, "steps between two lines of events.jsonl", free=True, ge=1)
 

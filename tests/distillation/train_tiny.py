@@ -27,7 +27,7 @@ class _Slow(Reporter):
 
 
 def main(folder: Path, checkpoints: Path, result: Path) -> None:
-    """Train by a teacher's logits and the labels, with dropout, a schedule, and the best epoch kept."""
+    """Train by a teacher's logits and the labels, with dropout, a schedule, a running average, and the best epoch kept."""
     from safetensors.torch import save_file
 
     from compactor.distillation.evaluate import accuracy, predict
@@ -45,7 +45,13 @@ def main(folder: Path, checkpoints: Path, result: Path) -> None:
     )
     signal = TeacherSignal(predict(teacher, data, threads=1), teacher)
     settings = TrainSettings(
-        epochs=4.5, batch_size=8, learning_rate=5e-3, keep="best", piece_dropout=0.1, checkpoint_seconds=1e-6
+        epochs=4.5,
+        batch_size=8,
+        learning_rate=5e-3,
+        keep="best",
+        piece_dropout=0.1,
+        average=0.98,
+        checkpoint_seconds=1e-6,
     )
     fit(
         student,
