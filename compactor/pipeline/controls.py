@@ -45,7 +45,7 @@ def plan_controls(session: Session, plan: Plan, data: dict[str, object]) -> Iter
     label_loss = session.profile.task.label_loss
     if chosen.labels_only and distill is not None and label_loss is not None:
         before = next(step for step in plan.steps if step.key == distill.sources["source"])
-        stage, findings = _as_long(_on_labels(distill.stage, label_loss), _passes(session, distill))
+        stage, findings = _as_long(_on_labels(_settled(session, distill), label_loss), _passes(session, distill))
         yield Control("labels_only", (_step(session, data, "labels only", "distill", stage, before, teacher.key),), findings)
     quantize = plan.step("quantize")
     if chosen.teacher_int8 and teacher.kind == "torch" and quantize is not None and len(plan.steps) > 3:
@@ -65,6 +65,12 @@ def make_control(session: Session, control: Control, made: dict[str, Artifact], 
         done = execute(session, step, source, teacher)
         made[step.key] = done.artifact
     assert done is not None
+def _settled(session: Session, step: PlannedStep) -> Stage:
+    """Return a step's settings with what it chose for itself while it was made."""
+    made = session.store.find(step.key)
+    return step.stage if made is None else step.stage.settled(made.facts)
+
+
     return done
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from compactor.base.artifact import Artifact
 from compactor.base.environment import versions
 from compactor.base.reporter import Reporter
+from compactor.pipeline.ahead import ahead_of
 from compactor.pipeline.collect import Collector
 from compactor.pipeline.plan import PlannedStep
 from compactor.pipeline.store import Label, Store
-from compactor.stages import Work
+from compactor.stages import Ahead, Work
 
 if TYPE_CHECKING:
     from compactor.data import Data, Rows
@@ -125,6 +126,7 @@ def _fill(
         derive=session.derive,
         teacher=inputs["teacher"],
         extra=inputs.get("extra"),
+        ahead=ahead_of(profile, step.label) if step.stage.looks_ahead else Ahead(),
         threads=session.threads,
         near=profile.near,
         online=session.online,

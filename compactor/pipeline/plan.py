@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from compactor.base.hashing import hash_value
+from compactor.pipeline.ahead import ahead_of
 from compactor.pipeline.store import Store
 from compactor.stages import Stage
 
@@ -130,7 +131,13 @@ def plan_step(
         parts["files"] = outside
     if stage.uses_unlabelled and profile.data.unlabelled is not None:
         parts["unlabelled"] = _unlabelled(profile)
-    if stage.uses_target:
+    if stage.looks_ahead:
+        ahead = ahead_of(profile, label)
+        parts["ahead"] = {
+            "limits": ahead.limits,
+            "stages": [[name, later.version, later.key()] for name, later in ahead.stages],
+        }
+    if stage.uses_target or stage.looks_ahead:
         parts["target"] = profile.target.key()
     if stage.uses_profile:
         parts["profile"] = hash_value(profile.text)

@@ -20,6 +20,7 @@ from compactor.report.reproduce import reproduce_lines, reproduce_text
 from compactor.report.rows import Report
 from compactor.report.stage_table import badge, stage_tables
 from compactor.report.steps import waterfalls
+from compactor.report.tries import tried_html
 from compactor.report.verdict import bought, budget_sentence, subject, verdict
 
 HERE = Path(__file__).parent
@@ -49,6 +50,7 @@ def _sections(report: Report) -> list[Child]:
         key_figures(report),
         _section("trade-off", "The trade-off", _chart(report)),
         _section("stages", "Every stage", _stages(report)),
+        *([_section("tries", "What was tried", list(tried))] if (tried := tried_html(report)) else []),
         _section("steps", "What each stage bought and paid", _steps(report)),
         _section("parts", "Size by part", _parts(report)),
         _section("latency", "Latency by batch and length", _latency(report)),

@@ -12,6 +12,9 @@ from compactor.report.further_targets import HEAD, NOTE, further_rows
 from compactor.report.part_tables import threads_sentence
 from compactor.report.reproduce import reproduce_lines
 from compactor.report.rows import Cell, Report, Row
+from compactor.report.tries import HEAD as TRIED_HEAD
+from compactor.report.tries import NOTE as TRIED_NOTE
+from compactor.report.tries import tried_rows
 from compactor.report.verdict import verdict
 
 
@@ -22,6 +25,7 @@ def markdown(report: Report) -> str:
         f"**{_text(verdict(report))}**",
         _caption(report),
         stage_table(report),
+        _tried(report),
         _further(report),
         _controls(report),
         _findings(report),
@@ -53,6 +57,13 @@ def stage_table(report: Report) -> str:
         for name, *rest in (_fields(report, row) for row in report.controls)
     ]
     return "\n".join(lines)
+
+
+def _tried(report: Report) -> str:
+    """Return what stages tried before they chose as a table of its own; nothing without any."""
+    rows = [_line([_text(field) for field in fields]) for fields in tried_rows(report)]
+    lines = [_line(list(TRIED_HEAD)), _line(["---"] * len(TRIED_HEAD)), *rows]
+    return "\n\n".join(["## What was tried", _text(TRIED_NOTE), "\n".join(lines)]) if rows else ""
 
 
 def _further(report: Report) -> str:

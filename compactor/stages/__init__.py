@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from compactor.base.registry import Registry
-from compactor.stages._contract import Derive, Stage, Work
+from compactor.stages._contract import Ahead, Derive, Stage, Work
 
 STAGES: Registry[Stage] = Registry("compactor.stages", Stage)
 
-__all__ = ["STAGES", "Derive", "Stage", "Work"]
+__all__ = ["STAGES", "Ahead", "Derive", "Stage", "Work"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,19 @@ class Derive(Protocol):
     def __call__(self, name: str, parts: dict[str, Any], build: Callable[[Path], None]) -> Path: ...
 
 
+@dataclass(frozen=True)
+class Ahead:
+    """What a profile says of the way after a stage, for stages with `looks_ahead`.
+
+    Attributes:
+        limits: the budget's, by name; those that are absent are left out.
+        stages: name and settings of the export and quantize stages that come next, in order; empty when a stage that trains comes first.
+    """
+
+    limits: Mapping[str, float] = field(default_factory=dict)
+    stages: tuple[tuple[str, Stage], ...] = ()
+
+
 @dataclass
 class Work:
     """The handle a stage works with.
@@ -37,6 +50,8 @@ class Work:
         task, target, data: what the profile names; `data` is opened at first use.
         teacher: the artifact of the `teacher` stage, for stages with `uses_teacher`.
         extra: rows without labels to train on too, made by a stage before (kind `dataset`), for stages with `uses_extra`.
+        larger: the artifact of the step that `Stage.beside` names, as an ONNX folder.
+        ahead: the budget and the stages that follow, for stages with `looks_ahead`.
         open_unlabelled: opens the rows of `data.unlabelled`, None without; for stages with `uses_unlabelled`.
         reporter: sentences, events, findings, progress bars.
         derive: by-products worth keeping (encoded data, teacher outputs), see `Derive`.
@@ -57,6 +72,8 @@ class Work:
     derive: Derive
     teacher: Artifact | None = None
     extra: Artifact | None = None
+    larger: Artifact | None = None
+    ahead: Ahead = field(default_factory=Ahead)
     open_unlabelled: Callable[[], Rows | None] = lambda: None
     threads: int = 1
     near: tuple[Path, ...] = ()
@@ -109,6 +126,21 @@ class Stage(Settings):
 
     @property
     def teaches(self) -> frozenset[str] | None:
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether the result, as it is set, depends on the budget and on the export and quantize stages after it; part of its key."""
+        return False
+
+    @property
+    def beside(self) -> str:
+        """The label of an earlier step whose model it takes too, carried through the same export and quantize stages; empty for none."""
+        return ""
+
+    def settled(self, facts: dict[str, Any]) -> Stage:
+        """Return these settings with what the stage chose for itself put in, as the facts of its artifact tell."""
+        del facts
+        return self
+
         """What losses may ask of its artifact as the teacher (`Loss.needs`); None for anything. Only the first stage is asked."""
         return None
 

@@ -140,23 +140,24 @@ def student_problems(
         yield ("student", *path), problem
     if student.grows_from_named:
         for number, term in enumerate(losses):
-            if _inside(term):
+            if looks_inside(term):
                 sentence = f"{term.name} looks inside the teacher, and a student with a tokenizer of its own reads other pieces"
                 yield ("losses", number), Problem("P265", sentence, "use losses of answers, such as hinton and cross_entropy")
     if not student.layered:
         for number, term in enumerate(losses):
-            reason = _unfit(term, student) if _inside(term) else None
+            reason = _unfit(term, student) if looks_inside(term) else None
             if reason is not None:
                 yield ("losses", number), Problem("P265", reason, "use losses of answers, such as hinton and cross_entropy")
 
 
 def student_fingerprint(student: StudentSettings, near: tuple[Path, ...]) -> dict[str, Any]:
     """Return the content hash of a model that the settings name; part of the stage's key."""
-    if student.named_model is None:
-        return {}
     from compactor.models.finding import model_fingerprint
 
-    return {"student": model_fingerprint(student.named_model, near)}
+    named = [rung.named_model for rung in getattr(student, "rungs", ()) if rung.named_model is not None]
+    if named:
+        return {"students": [model_fingerprint(name, near) for name in named]}
+    return {} if student.named_model is None else {"student": model_fingerprint(student.named_model, near)}
 
 
 def named_folder(work: Work, name: str) -> Path:
@@ -195,7 +196,7 @@ def _length(source: Path, tokenizer: Path) -> int:
     return min(max_length(source), max_length(tokenizer))
 
 
-def _inside(term: LossTerm) -> bool:
+def looks_inside(term: LossTerm) -> bool:
     """Whether a loss looks at more than answers and labels."""
     from compactor.distillation.losses import needs
 

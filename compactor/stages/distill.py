@@ -25,9 +25,10 @@ from compactor.distillation.regimes.settings import (
     TeacherEntry,
 )
 from compactor.distillation.trainer import TrainSettings
-from compactor.models.students import Student, TransformerStudent
+from compactor.models.students import SHAPES, AutoStudent, Student, TransformerStudent
 from compactor.stages._contract import Stage, Work
 from compactor.stages._losses import default_losses, loss_problems
+from compactor.stages._ladder import climb, ladder_problems
 from compactor.stages._student import student_fingerprint, student_problems
 
 if TYPE_CHECKING:
@@ -60,6 +61,11 @@ class Distill(Stage):
     tasks: tuple[FurtherTask, ...] = setting((), "further data sets that train the same encoder: [{name, data, weight}, ...]")
 
     @property
+    @property
+    def looks_ahead(self) -> bool:
+        """A ladder of students is judged by the budget, in the precision that the stages after it make."""
+        return isinstance(self.student, AutoStudent)
+
     def uses_extra(self) -> bool:
         """It trains on the rows that an augment stage made."""
         return True
@@ -96,6 +102,8 @@ class Distill(Stage):
             losses = phase.losses or self.terms(task)
             yield from _below(before, student_problems(self.student, losses, task), first=number == 0)
             yield from loss_problems(task, losses, (*before, "losses"))
+            if isinstance(self.student, AutoStudent):
+                yield from ladder_problems(self, phase, losses, before)
             yield from zero_problems(losses, (*before, "losses"))
             yield from keeping_problems(self.teacher_outputs, losses, (*before, "losses"))
         for number, peer in enumerate(self.mutual.peers if self.mutual is not None else ()):
@@ -121,6 +129,13 @@ class Distill(Stage):
         return {name: value for name, value in super().key().items() if name != "teacher" or not named}
 
     def on_labels(self, label_loss: str) -> Distill:
+    def settled(self, facts: dict[str, Any]) -> Distill:
+        """Return these settings with the student that a ladder took."""
+        rung = facts.get("rung")
+        if not isinstance(self.student, AutoStudent) or rung is None:
+            return self
+        return self.model_copy(update={"student": SHAPES[rung["family"]].model_validate(rung)})
+
         """Return the control: the same student, as many steps, the labels alone."""
         train = self.lessons[-1].train
         if len(self.phases) > 1:
@@ -141,6 +156,9 @@ class Distill(Stage):
 
         assert source is not None
         prepared = prepare_student(work, source.folder, self.student)
+        if isinstance(self.student, AutoStudent):
+            climb(self, source, work)
+            return
         asked = any(any(asks_for(phase.losses or self.terms(work.task))) for phase in self.lessons)
         teachers = resolve_teachers(work, source, self.taught_by()) if asked else ()
         if self.born_again is not None:

@@ -11,7 +11,7 @@ from compactor.data.settings import DataSettings
 from compactor.distillation.losses import LossList
 from compactor.distillation.schedules import Schedule
 from compactor.distillation.trainer import TrainSettings
-from compactor.models.students import Student
+from compactor.models.students import Rung
 
 Weight = Annotated[float, Field(ge=0)] | Schedule
 # The words that name a model of the chain; anything else is a folder or a hub id.
@@ -54,7 +54,7 @@ class Mutual(Settings):
     """Deep mutual learning: students trained together on the same batches, each also taught by the mean of the others."""
 
     students: int = setting(2, "students in all; they have the same shape and different seeds", ge=2)
-    peers: tuple[Student, ...] = setting((), "instead of `students`: the shape of each further student")
+    peers: tuple[Rung, ...] = setting((), "instead of `students`: the shape of each further student")
     weight: Weight = setting(1.0, "of the divergence from the others' mean; a number or {from, to}")
     temperature: float = setting(1.0, "how far the probabilities are evened out", gt=0)
     keep: Literal["best", "first"] = setting("best", "which student goes on: the best on the validation rows, or the first")

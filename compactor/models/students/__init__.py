@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Discriminator, Tag
 
+from compactor.models.students._rungs import SHAPES, Rung, family_of
 from compactor.models.students._settings import Pieces, StudentSettings
+from compactor.models.students.auto import AutoStudent
 from compactor.models.students.conv import ConvStudent
 from compactor.models.students.static import StaticStudent
 from compactor.models.students.transformer import TransformerStudent, kept_layers
@@ -20,8 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAMILIES",
+    "SHAPES",
+    "AutoStudent",
     "ConvStudent",
     "Pieces",
+    "Rung",
     "StaticStudent",
     "Student",
     "StudentSettings",
@@ -30,24 +35,21 @@ __all__ = [
     "kept_layers",
 ]
 
-FAMILIES: dict[str, type[StudentSettings]] = {
-    "transformer": TransformerStudent,
-    "static": StaticStudent,
-    "conv": ConvStudent,
-}
+FAMILIES: dict[str, type[StudentSettings]] = {**SHAPES, "auto": AutoStudent}
 
 
 def _family(value: Any) -> str | None:
-    """Return the class that a profile's `student:` asks for; the transformer where no family is named."""
-    family = value.get("family", "transformer") if isinstance(value, dict) else getattr(value, "family", None)
-    return FAMILIES[family].__name__ if family in FAMILIES else None
+    """Return the class that a profile's `student:` asks for."""
+    kind = FAMILIES.get(family_of(value))
+    return kind.__name__ if kind is not None else None
 
 
 # Tags are the names of the classes: so errors find the fields that a misspelt name is compared with.
 Student = Annotated[
     Annotated[TransformerStudent, Tag("TransformerStudent")]
     | Annotated[StaticStudent, Tag("StaticStudent")]
-    | Annotated[ConvStudent, Tag("ConvStudent")],
+    | Annotated[ConvStudent, Tag("ConvStudent")]
+    | Annotated[AutoStudent, Tag("AutoStudent")],
     Discriminator(
         _family,
         custom_error_type="student_family",

@@ -18,7 +18,9 @@ class TransformerStudent(StudentSettings):
     layered: ClassVar[bool] = True
     heads_known: ClassVar[frozenset[str] | None] = None
 
-    family: Literal["transformer"] = setting("transformer", "kind of student: transformer, static or conv")
+    family: Literal["transformer"] = setting(
+        "transformer", "kind of student: transformer, static, conv, or auto, a ladder of them"
+    )
     layers: int | tuple[int, ...] | None = setting(
         None, "how many layers, spread evenly and the last among them (see `choose`); or which, from 0"
     )
