@@ -44,11 +44,11 @@ HEAVY = {
     "tokenizers",
     "numpy",
 }
-# The one thing that the runtime shares with the rest: how errors are told, and how many cores may be used. Standard library only.
-GROUND = {"compactor.base.errors", "compactor.base.environment"}
+# What the runtime shares with the rest: how errors are told, how many cores may be used, how an image becomes numbers.
+GROUND = {"compactor.base.errors", "compactor.base.environment", "compactor.base.images"}
 GROUND_FILES = [ROOT / f"{module.replace('.', '/')}.py" for module in sorted(GROUND)]
 WORKER_FILES = sorted((PACKAGE / "measuring" / "worker").glob("*.py"))  # packed into one file, alone on a board
-TORCH_FREE = {"numpy", "onnxruntime", "tokenizers"}
+TORCH_FREE = {"numpy", "onnxruntime", "tokenizers", "PIL"}
 NAMES_WITHOUT_MEANING = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 
@@ -100,7 +100,7 @@ def test_what_an_app_needs_is_torch_free_and_alone(path):
     for line, module, annotating in imported(path):
         first = module.partition(".")[0]
         own = (module.startswith("compactor.runtime") or module in GROUND) and path.parent.name == "runtime"
-        own = own or (module == "compactor" and path in GROUND_FILES)  # for its version
+        own = own or (module in {"compactor", *GROUND} and path in GROUND_FILES)  # for its version
         own = own or (f"{module}.".startswith("compactor.measuring.worker.") and path in WORKER_FILES)
         assert own or annotating or first in sys.stdlib_module_names | TORCH_FREE, f"{named(path)}:{line}: imports {module}"
 

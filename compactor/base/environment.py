@@ -18,6 +18,7 @@ PACKAGES = (
     "filelock",
     "tokenizers",
     "onnx",
+    "pillow",
     "pyarrow",
     "pydantic",
     "rich",

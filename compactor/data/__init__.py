@@ -16,6 +16,11 @@ Codes of what can be wrong with data (exit status 2 unless said otherwise):
 | D110 | too few rows for a validation split |
 | D111 | a split that the folder or hub dataset does not have |
 | D112 | the words and the tags of a row are not equally many |
+| D180 | an image is not there |
+| D181 | an image cannot be decoded, or has too many pixels |
+| D183 | a folder of images has splits where labels should be |
+| D184 | an image has changed since the data was read |
+| D185 | a file in a folder of images is none by its name |
 | D120 | the package `datasets` is not installed (exit status 4) |
 | D121 | the network is needed and not allowed (exit status 4) |
 | D122 | the hub, or the dataset on it, cannot be reached (exit status 4) |
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
     from compactor.data.batches import grouped_batches
     from compactor.data.dataset import DatasetWriter, read_dataset
     from compactor.data.encoded import Encoded
+    from compactor.data.encoded_images import EncodedImages, encode_images
     from compactor.data.encoding import encode
     from compactor.data.fingerprint import fingerprint_data
     from compactor.data.open import Data, open_data
@@ -45,8 +51,10 @@ __all__ = [
     "DataSettings",
     "DatasetWriter",
     "Encoded",
+    "EncodedImages",
     "Rows",
     "encode",
+    "encode_images",
     "fingerprint_data",
     "fingerprint_unlabelled",
     "grouped_batches",
@@ -65,6 +73,8 @@ _HOMES = {
     "fingerprint_unlabelled": "unlabelled",
     "open_unlabelled": "unlabelled",
     "Encoded": "encoded",
+    "EncodedImages": "encoded_images",
+    "encode_images": "encoded_images",
     "encode": "encoding",
     "fingerprint_data": "fingerprint",
     "grouped_batches": "batches",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compactor.base.errors import DataError
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Columns:
     """Names of the columns to take; `label` is None for texts without labels.
 
-    `kind` says what the labels are (`label_kind` of the task); `separator` parts the names in a cell that is no list.
+    `kind` says what the labels are (`label_kind` of the task); `separator` parts the names in a cell that is no list. `place` is where
+    an image lies, whose content's hash then is its text.
     """
 
     text: str
@@ -23,6 +24,7 @@ class Columns:
     label: str | None
     kind: str = "class"
     separator: str | None = None
+    place: str | None = None
 
     @property
     def lists(self) -> frozenset[str]:
@@ -32,6 +34,11 @@ class Columns:
             for name, has in ((self.text, self.kind == "tags"), (self.label, self.kind in {"tags", "classes"}))
             if has and name is not None
         )
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What of it decides the table's content; `place` alone is new, and is left out where it is not used."""
+        return {name: value for name, value in vars(self).items() if name != "place" or value is not None}
 
     @property
     def names(self) -> list[str]:

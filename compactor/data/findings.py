@@ -35,13 +35,14 @@ def describe(splits: dict[str, Rows], keys: dict[str, np.ndarray], labels: tuple
 
 
 def _repeated(splits: dict[str, Rows], keys: dict[str, np.ndarray]) -> Iterator[Finding]:
+    one, but = ("image", "") if splits["train"].images else ("text", ", but for case and spaces")
     for split, code in (("test", "D204"), ("validation", "D209")):
         leaked = count_leaked(keys[split], keys["train"]) if split in splits else 0
         if leaked:
             yield Finding(
                 code,
                 "warning",
-                f"{leaked:,} of {len(splits[split]):,} {split} texts also occur in train, but for case and spaces",
+                f"{leaked:,} of {len(splits[split]):,} {split} {one}s also occur in train{but}",
                 f"drop them from one of the two: the {split} figures flatter every model that remembers",
             )
     given = splits["train"].labels
@@ -50,6 +51,6 @@ def _repeated(splits: dict[str, Rows], keys: dict[str, np.ndarray]) -> Iterator[
         yield Finding(
             "D205",
             "warning",
-            f"{conflicts:,} training rows have a text that also occurs with another label",
+            f"{conflicts:,} training rows have {'an' if one == 'image' else 'a'} {one} that also occurs with another label",
             "correct the labels: no model can learn both",
         )

@@ -1,11 +1,12 @@
-"""What identifies the data of a profile, told from the files' bytes without reading a row."""
+"""What identifies the data of a profile, told from the files' bytes; of a table of images, from theirs too."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from compactor.base.hashing import hash_value
-from compactor.data.settings import DataSettings
+from compactor.data.image_folder import hash_image
+from compactor.data.settings import DIGITS, DataSettings
 from compactor.data.source import Source, find_source
 
 
@@ -25,8 +26,27 @@ def fingerprint_data(settings: DataSettings, *, near: tuple[Path, ...]) -> str:
     Raises:
         DataError: a file is not there, see `find_source`.
     """
+    if settings.source == DIGITS:
+        from compactor.data.digits import fingerprint_digits
+
+        return fingerprint_digits()
     if settings.source is not None:
         from compactor.data.docstrings import fingerprint_library
 
         return fingerprint_library()
-    return hash_value({role: source.fingerprint for role, source in find_sources(settings, near).items()})
+    return hash_value(
+        {role: fingerprint_source(source, settings.image, near) for role, source in find_sources(settings, near).items()}
+    )
+
+
+def fingerprint_source(source: Source, image: str | None, near: tuple[Path, ...]) -> str:
+    """Return the hash of a source's content; of a table with a column of paths, also of the images there.
+
+    Raises:
+        DataError: D180 an image is not there.
+    """
+    if image is None or source.kind in {"images", "hub"}:
+        return source.fingerprint
+    from compactor.data.read_images import paths_of
+
+    return hash_value({"table": source.fingerprint, "images": [hash_image(path) for path in paths_of(source, image, near)]})

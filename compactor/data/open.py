@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from compactor.base.errors import DataError
 from compactor.base.finding import Finding
 from compactor.base.hashing import hash_value
 from compactor.base.reporter import Reporter
@@ -15,12 +16,12 @@ from compactor.data.builtin import open_builtin
 from compactor.data.columns import Columns
 from compactor.data.duplicates import text_keys
 from compactor.data.findings import describe
-from compactor.data.fingerprint import find_sources
+from compactor.data.fingerprint import find_sources, fingerprint_source
 from compactor.data.labels import label_names, labels_of
 from compactor.data.ragged import Ragged
 from compactor.data.rows import Rows
 from compactor.data.sentences import rows_of_units, unit_keys
-from compactor.data.settings import DataSettings
+from compactor.data.settings import BUILTIN, DIGITS, DataSettings
 from compactor.data.source import Source, offline
 from compactor.data.split import strata, stratified_split
 from compactor.data.table import VERSION, Raw, Table, open_table
@@ -72,7 +73,7 @@ def open_data(
         DataError: see the table in `compactor.data`.
         MissingError: a package or the network is needed.
     """
-    library = open_builtin(cache, reporter) if settings.source else None
+    library = open_builtin(cache, reporter) if settings.source == BUILTIN else None
     tables = _tables(settings, kind, near, cache, online, reporter) if library is None else library.tables
     labels = _names(tables["train"], settings, kind)
     rows = {role: _rows(table, _labels(table, labels, role, kind)) for role, table in tables.items()}
@@ -133,15 +134,44 @@ def _tables(
     settings: DataSettings, kind: str, near: tuple[Path, ...], cache: Path, online: bool, reporter: Reporter
 ) -> dict[str, Table]:
     """Open each source the settings name, from the cache if it was read before."""
+    if settings.source == DIGITS:
+        from compactor.data.digits import open_digits
+
+        found = open_digits(cache, reporter)
+        return {role: _image_table(source, settings, near, cache, online, reporter) for role, source in found.items()}
     label = None if kind == "vector" and settings.text_pair is None else settings.label
     columns = Columns(settings.text, settings.text_pair, label, kind, settings.separator)
     tables = {}
     for role, source in find_sources(settings, near).items():
-        folder = cache / hash_value({"source": source.fingerprint, "columns": columns.__dict__, "version": VERSION})[:32]
+        if settings.image is not None or source.kind == "images":
+            tables[role] = _image_table(source, settings, near, cache, online, reporter)
+            continue
+        folder = cache / hash_value({"source": source.fingerprint, "columns": columns.key, "version": VERSION})[:32]
         if source.kind == "hub" and not folder.is_dir() and not online:
             raise offline(source)
         tables[role] = open_table(folder, source.name, columns, _reader(source, columns, cache, online, reporter))
     return tables
+
+
+def _image_table(
+    source: Source, settings: DataSettings, near: tuple[Path, ...], cache: Path, online: bool, reporter: Reporter
+) -> Table:
+    """Open a source of images; the table holds their paths, so that a folder that has moved is read anew."""
+    from compactor.data.read_images import IMAGES, read_images
+
+    if source.path is None:
+        raise DataError(
+            "D101", f"data.{source.role}: {source.name} is of the hub, whose images have no paths", "save them to a folder"
+        )
+    image = settings.image or ""
+    content = fingerprint_source(source, settings.image, near)
+    parts = {"images": content, "at": str(source.path.resolve()), "column": image, "label": settings.label, "version": VERSION}
+
+    def read() -> Raw:
+        reporter.say(f"reading the images of {source.name}")
+        return read_images(source, image, settings.label, near, cache=cache, online=online)
+
+    return open_table(cache / hash_value(parts)[:32], source.name, IMAGES, read)
 
 
 def _reader(source: Source, columns: Columns, cache: Path, online: bool, reporter: Reporter) -> Callable[[], Raw]:

@@ -23,7 +23,7 @@ class Rows:
 
     Args:
         batches: record batches with the column `text` and, for pairs, `pair` (large strings without nulls); the words of a row with
-            tags are parted by U+001F.
+            tags are parted by U+001F; an image's text is the sha256 of its file, and the column `place` its path.
         labels: of this split's rows: ids int64 (n,), sets float32 (n, labels), numbers float32 (n, 1), or tag ids by row.
         indices: int64 (n,), positions of this split's rows in the batches put end to end.
     """
@@ -60,6 +60,15 @@ class Rows:
     def pair(self) -> bool:
         """Whether rows have a second sentence."""
         return bool(self._batches) and "pair" in self._batches[0].schema.names
+
+    @property
+    def images(self) -> bool:
+        """Whether rows are images; their texts are then hashes, by which equal ones are told."""
+        return bool(self._batches) and "place" in self._batches[0].schema.names
+
+    def places(self, start: int = 0, stop: int | None = None) -> list[str]:
+        """Return the paths of the images of rows start to stop."""
+        return [place for array in self._arrays("place", start, stop) for place in array.to_pylist()]
 
     def texts(self, start: int = 0, stop: int | None = None) -> list[str]:
         """Return texts of rows start to stop as Python strings, words with blanks between; ask for blocks when there are many."""

@@ -7,15 +7,17 @@ from pydantic import model_validator
 from compactor.base.settings import Settings, setting
 
 BUILTIN = "builtin:python-docstrings"
+DIGITS = "builtin:digits"
 
 
 class DataSettings(Settings):
     """Files, columns and splits. Either `source` or `train` must be named."""
 
-    source: str | None = setting(None, f"a set that needs no file: {BUILTIN}")
+    source: str | None = setting(None, f"a set that needs no file: {BUILTIN}, or {DIGITS} (images)")
     train: str | None = setting(
         None,
-        "training rows: csv, tsv, json, jsonl, parquet, conll (tags), a folder saved by `datasets`, or a hub id org/name[:config]",
+        "training rows: csv, tsv, json, jsonl, parquet, conll (tags), a folder with a folder of images for each label, a folder saved by "
+        "`datasets`, or a hub id org/name[:config]",
     )
     test: str | None = setting(None, "test rows, touched for the final numbers only")
     unlabelled: str | None = setting(
@@ -24,6 +26,7 @@ class DataSettings(Settings):
     validation: float | str = setting(0.1, "share of the training rows to set aside, stratified by label; or a file of its own")
     text: str = setting("text", "column with the text; for tags, with lists of words")
     text_pair: str | None = setting(None, "column with the second sentence, for tasks on pairs")
+    image: str | None = setting(None, "column with the path of an image, beside the table or below the folders of the profile")
     label: str = setting(
         "label",
         "column with the label: a name or whole number, a list of them (several labels, tags), or a number, as the task wants",
@@ -40,11 +43,13 @@ class DataSettings(Settings):
     def _one_source(self) -> DataSettings:
         if self.source is None and self.train is None:
             raise ValueError(f"name `train` (a file), or `source: {BUILTIN}`")
-        if self.source is not None and self.source != BUILTIN:
-            raise ValueError(f"there is no source {self.source!r}; the only one is {BUILTIN!r}, files are named by `train`")
+        if self.source not in (None, BUILTIN, DIGITS):
+            raise ValueError(
+                f"there is no source {self.source!r}; there are {BUILTIN!r} and {DIGITS!r}, files are named by `train`"
+            )
         if self.source is not None and (self.train is not None or self.test is not None or isinstance(self.validation, str)):
             raise ValueError("`source` brings its own splits: leave out `train`, `test` and a validation file")
-        if self.extra and self.source is None:
+        if self.extra and self.source != BUILTIN:
             raise ValueError(f"`extra` works with `source: {BUILTIN}` only")
         if isinstance(self.validation, float) and not 0.0 < self.validation < 1.0:
             raise ValueError(f"`validation` is a share between 0 and 1, or a file; it is {self.validation}")

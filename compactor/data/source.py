@@ -11,6 +11,7 @@ from typing import Literal
 
 from compactor.base.errors import DataError, MissingError
 from compactor.base.hashing import hash_file, hash_folder, hash_value
+from compactor.data.image_folder import fingerprint_images, is_image_folder
 
 FORMATS = {
     ".csv": "csv",
@@ -34,13 +35,13 @@ class Source:
     Attributes:
         name: as the profile names it.
         role: `train`, `validation` or `test`; the split to take where a folder or hub dataset has several.
-        kind: a file format, `folder` (saved by `datasets`) or `hub`.
+        kind: a file format, `folder` (saved by `datasets`), `images` (a folder with a folder for each label) or `hub`.
         path: file or folder; None for the hub.
     """
 
     name: str
     role: str
-    kind: Literal["csv", "tsv", "json", "jsonl", "parquet", "conll", "folder", "hub"]
+    kind: Literal["csv", "tsv", "json", "jsonl", "parquet", "conll", "folder", "images", "hub"]
     path: Path | None
 
     @property
@@ -50,6 +51,8 @@ class Source:
             return hash_value({"hub": self.name, "role": self.role})
         if self.kind == "folder":
             return hash_value({"role": self.role, "files": hash_folder(self.path)})
+        if self.kind == "images":
+            return fingerprint_images(self.path, self.name)
         try:
             state = self.path.stat()
             content = _hash_once(self.path, state.st_size, state.st_mtime_ns, state.st_ino)
@@ -77,9 +80,10 @@ def find_source(name: str, role: str, near: tuple[Path, ...]) -> Source:
         raise DataError("D101", f"data.{role}: there is no file {name}", _nearest_file(path, places))
     if found.is_dir():
         if not any((found / mark).is_file() for mark in ("dataset_dict.json", "state.json")):
-            raise DataError(
-                "D101", f"data.{role}: {name} is a folder, but not one that `datasets` saved", "name a file inside it"
-            )
+            if is_image_folder(found):
+                return Source(name, role, "images", found)
+            sentence = f"data.{role}: {name} is a folder, but not one that `datasets` saved, nor one with folders of images"
+            raise DataError("D101", sentence, "name a file inside it")
         return Source(name, role, "folder", found)
     if found.suffix.lower() not in FORMATS:
         known = ", ".join(FORMATS)

@@ -32,7 +32,7 @@ class Table:
     Attributes:
         place: name of the source, for messages.
         batches: record batches that lie in a memory-mapped file: `text` and, for pairs, `pair`, large strings without nulls; the words
-            of a row with tags are parted by U+001F.
+            of a row with tags are parted by U+001F; of an image the text is its content's hash, and `place` its path.
         kind: what the labels are, see `Columns`.
         codes: position of each row's label in `label_names`, int32 (n,); several a row for `classes` and `tags`; the numbers
             themselves, float32 (n, 1), for `number`.
@@ -109,7 +109,8 @@ def write_table(folder: Path, place: str, columns: Columns, raw: Raw) -> None:
     import pyarrow as pa
 
     labels = LabelWriter(columns, place)
-    schema = _schema(labels, pair=columns.text_pair is not None and columns.kind != "vector")
+    further = ("pair",) if columns.text_pair is not None and columns.kind != "vector" else ()
+    schema = _schema(labels, ("text", *further, *(("place",) if columns.place else ())))
     row, written, empty = 0, 0, 0
     with pa.OSFile(str(folder / ROWS), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for batch in raw.batches:
@@ -139,14 +140,15 @@ def _texts(
     parts = {"text": as_text(batch.column(columns.text), columns.text, place, first_row)}
     if columns.text_pair:
         parts["pair"] = as_text(batch.column(columns.text_pair), columns.text_pair, place, first_row)
+    if columns.place:
+        parts["place"] = as_text(batch.column(columns.place), columns.place, place, first_row)
     return parts, None
 
 
-def _schema(labels: LabelWriter, *, pair: bool) -> pa.Schema:
+def _schema(labels: LabelWriter, names: tuple[str, ...]) -> pa.Schema:
     """Return the schema of a table file."""
     import pyarrow as pa
 
-    names = ("text", "pair") if pair else ("text",)
     return pa.schema([*(pa.field(name, pa.large_string()) for name in names), pa.field("label", labels.type())])
 
 
