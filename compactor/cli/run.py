@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--redo", action="append", default=[], metavar="STAGE", help="make this stage again even if it is in the store"
     )
     parser.add_argument("--quick", action="store_true", help="fewer latency samples, hence wider intervals")
+    parser.add_argument(
+        "--no-timing", action="store_true", help="do not measure speed now: the same command without this does, later"
+    )
     parser.add_argument("--online", action="store_true", help="allow the network, for models and data named by a hub id")
     parser.add_argument("--threads", type=int, default=None, metavar="N", help="cores to use (default: all that are allowed)")
     parser.add_argument("--quiet", action="store_true", help="only the result")
@@ -59,6 +62,7 @@ def _run(arguments: argparse.Namespace) -> int:
     options = Options(
         online=arguments.online,
         quick=arguments.quick,
+        timing=not arguments.no_timing,
         until=arguments.until,
         redo=tuple(arguments.redo),
         threads=arguments.threads,

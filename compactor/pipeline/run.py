@@ -30,6 +30,7 @@ class Options:
     Attributes:
         online: the network may be used.
         quick: fewer samples of latency, hence wider intervals.
+        timing: measure how fast each row is; without it a run on a busy machine leaves that to a later one.
         until: stop after this stage, without measuring.
         redo: stages whose artifacts are made again even if they are in the store.
         threads: cores to use; by default all that this process may use.
@@ -38,6 +39,7 @@ class Options:
 
     online: bool = False
     quick: bool = False
+    timing: bool = True
     until: str = ""
     redo: tuple[str, ...] = ()
     threads: int | None = None
@@ -74,14 +76,15 @@ def run(
             return None
         controls = make_controls(session, plan, data, rows)
         score_rows(session, rows, controls)
-        measured = time_rows(session, rows + controls, folder, quick=options.quick)
-        estimate_rows(session, rows + controls)
+        measured = options.timing and time_rows(session, rows + controls, folder, quick=options.quick)
+        if options.timing:
+            estimate_rows(session, rows + controls)
     finally:
         # Also after a failure: what this run has made so far is in use, and `clean` must leave it alone.
         write_json(folder / "references.json", sorted(session.references))
-    if not measured and all(row.from_store for row in rows):
+    if options.timing and not measured and all(row.from_store for row in rows):
         reporter.say("nothing to do: every stage is in the store and every row is measured")
-    also = measure_further_targets(session, rows[-1], folder, quick=options.quick)
+    also = measure_further_targets(session, rows[-1], folder, quick=options.quick) if options.timing else []
     earlier = records_of(folder)
     report = publish(session, rows, controls, folder, environment, options.command, time.perf_counter() - begun)
     report = with_records(folder, report, earlier, also)

@@ -78,8 +78,10 @@ def test_changing_quantize_redoes_only_from_there(finished):
 
 
 def test_a_missed_budget_is_exit_status_3_with_the_bundle_there(finished):
-    result = finished.compactor("run", "tiny.yaml", "--quick", "--set", "budget.size_mb=0.001", "--set", "name=missed")
+    result = finished.compactor("run", "tiny.yaml", "--no-timing", "--set", "budget.size_mb=0.001", "--set", "name=missed")
     assert result.returncode == 3, result.stderr
+    rows = json.loads((finished.folder / "runs/missed/report.json").read_text(encoding="utf-8"))["rows"]
+    assert all(row["latency_ms"] == [] and row["quality"]["n"] == 120 for row in rows), "nothing was to be timed"
     assert "misses the budget" in result.stdout
     assert "0.001 MB is allowed" in result.stdout.replace("\n", " ")
     assert (finished.folder / "runs/missed/bundle/manifest.json").is_file()
