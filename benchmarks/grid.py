@@ -77,7 +77,7 @@ def profile(table: dict[str, Any], cell: Cell, seeds: list[int], out: Path) -> d
     for stage in recipe["stages"]:
         ((name, settings),) = stage.items()
         stages.append({name: with_student(settings, student) if name == "distill" else settings})
-    stages += recipe.get("after", table["after"])
+    stages += student.get("after", table["after"])
     made = {"name": cell.name, "seed": cell.seed, **table["profile"], "stages": stages}
     found: dict[str, Any] = _named_teachers(made, cell.seed, seeds, out)
     return found
