@@ -16,6 +16,8 @@ from compactor.distillation.losses import Batch, LossTerm, Outputs, Shape, TopLo
 from compactor.distillation.recording import Recorder, shape_of
 from compactor.distillation.schedules import value_at
 
+DECODER_HINT = "use losses of answers and hidden states, such as hinton and hidden_states"
+
 
 class TopAnswers(Protocol):
     """A teacher's kept answers of which only the highest logits of each row are there, with their rest at one temperature."""
@@ -57,7 +59,7 @@ class Objective(nn.Module):
         student: the model to be trained; asked for its shape.
 
     Raises:
-        StageError: L140 a term cannot apply to these models; L142 a term needs more than the teacher's highest logits.
+        StageError: L140, L240 a term cannot apply to these models; L142 a term needs more than the teacher's highest logits.
     """
 
     def __init__(
@@ -90,6 +92,8 @@ class Objective(nn.Module):
             raise StageError(
                 "L140", f"a loss needs the teacher's {' and '.join(sorted(inside))}, and no teacher runs along", ""
             )
+        if "relations" in self.wanted and any(shape.layers and not shape.heads for shape in self._shapes):
+            raise StageError("L240", "a loss compares attention, which is not recorded of decoders", DECODER_HINT)
         for name, term in self.terms.items():
             for sentence in term.loss.unfit(*self._shapes):
                 raise StageError("L140", f"{name} cannot apply: {sentence}", "change its options, or leave it out")

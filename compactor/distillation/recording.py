@@ -19,10 +19,12 @@ def shape_of(model: nn.Module) -> Shape:
     Of such a model the states may be compared only if its class says `gives_hidden_states = True` and takes `output_hidden_states`.
     """
     config: Any = model.config
-    labels = int(config.num_labels) if hasattr(model, "classifier") else 0
+    labels = int(config.num_labels) if hasattr(model, "classifier") or hasattr(model, "score") else 0
     if not is_layered(model):
         return Shape(0, int(config.hidden_size) if getattr(model, "gives_hidden_states", False) else 0, labels=labels)
     encoder = describe(model)
+    if encoder.causal:  # its queries and keys are turned by their places after they were recorded, and see the left alone
+        return Shape(len(encoder.parts), encoder.hidden, labels=labels)
     inner = tuple(layer.query.out_features for layer in encoder.parts)
     return Shape(len(encoder.parts), encoder.hidden, inner, tuple(layer.heads for layer in encoder.parts), labels)
 

@@ -1,7 +1,7 @@
-"""What an encoder is made of, found by its structure: embeddings, layers, and the six matrices of each layer.
+"""What a transformer is made of, found by its structure: embeddings, layers, and the matrices of each layer.
 
-Covers post-norm encoders built like BERT (BERT, RoBERTa, XLM-RoBERTa, CamemBERT, ELECTRA) and like DistilBERT. A new family is one
-more `Naming`.
+Covers post-norm encoders built like BERT (BERT, RoBERTa, XLM-RoBERTa, CamemBERT, ELECTRA) and like DistilBERT, decoders built like
+Llama (Llama, Qwen2) that classify, and pre-norm encoders of images (ViT, DeiT). A new family is one more `Naming`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ OWN = "compactor-"
 
 @dataclass(frozen=True)
 class Naming:
-    """Where a family keeps the parts of one layer (paths below the layer) and how it calls its head count."""
+    """Where a family keeps the parts of one layer (paths below the layer) and how it calls its head count.
+
+    `heads` is empty where the attention module keeps no count and reads it off its matrices. `gate` is the second map of a gated
+    feed-forward part; `causal` families attend to the left alone.
+    """
 
     attention: str
     query: str
@@ -30,7 +34,9 @@ class Naming:
     intermediate: str
     output: str
     output_norm: str
-    heads: str
+    heads: str = ""
+    gate: str = ""
+    causal: bool = False
 
 
 NAMINGS = (
@@ -58,20 +64,60 @@ NAMINGS = (
         output_norm="output_layer_norm",
         heads="n_heads",
     ),
+    Naming(
+        attention="self_attn",
+        query="self_attn.q_proj",
+        key="self_attn.k_proj",
+        value="self_attn.v_proj",
+        attention_output="self_attn.o_proj",
+        attention_norm="input_layernorm",
+        intermediate="mlp.up_proj",
+        output="mlp.down_proj",
+        output_norm="post_attention_layernorm",
+        gate="mlp.gate_proj",
+        causal=True,
+    ),
+    # ViT and DeiT from transformers 5 on, and before.
+    Naming(
+        attention="attention",
+        query="attention.q_proj",
+        key="attention.k_proj",
+        value="attention.v_proj",
+        attention_output="attention.o_proj",
+        attention_norm="layernorm_before",
+        intermediate="mlp.fc1",
+        output="mlp.fc2",
+        output_norm="layernorm_after",
+        heads="num_attention_heads",
+    ),
+    Naming(
+        attention="attention.attention",
+        query="attention.attention.query",
+        key="attention.attention.key",
+        value="attention.attention.value",
+        attention_output="attention.output.dense",
+        attention_norm="layernorm_before",
+        intermediate="intermediate.dense",
+        output="output.dense",
+        output_norm="layernorm_after",
+        heads="num_attention_heads",
+    ),
 )
 
 
 @dataclass(frozen=True)
 class Layer:
-    """The parts of one encoder layer; all are the model's own modules, not copies.
+    """The parts of one layer; all are the model's own modules, not copies.
 
     Attributes:
         module: the layer itself.
-        attention: the module that knows the head count (attribute `naming.heads`) and `attention_head_size`.
-        query, key, value: linear maps, hidden → heads * head size.
+        attention: the module that knows the head size, and the head count (attribute `naming.heads`) where it keeps one.
+        query: linear map, hidden → heads * head size.
+        key, value: linear maps, hidden → kv_heads * head size.
         attention_output: linear map, heads * head size → hidden.
-        attention_norm, output_norm: layer norms over hidden.
+        attention_norm, output_norm: norms over hidden; after attention and feed-forward part, or before them in a pre-norm model.
         intermediate, output: the feed-forward maps, hidden → intermediate → hidden.
+        gate: linear map beside `intermediate` whose activation multiplies it; None where the feed-forward part is not gated.
     """
 
     module: nn.Module
@@ -85,16 +131,33 @@ class Layer:
     intermediate: nn.Linear
     output: nn.Linear
     output_norm: nn.LayerNorm
+    gate: nn.Linear | None = None
 
     @property
     def heads(self) -> int:
         """Number of attention heads of this layer."""
-        return int(getattr(self.attention, self.naming.heads))
+        return self.query.out_features // self.head_size
+
+    @property
+    def kv_heads(self) -> int:
+        """Number of heads of key and value; fewer than `heads` in grouped-query attention."""
+        return self.key.out_features // self.head_size
+
+    @property
+    def group(self) -> int:
+        """Number of query heads that share one head of key and value."""
+        return self.heads // self.kv_heads
 
     @property
     def head_size(self) -> int:
         """Numbers in one head."""
-        return int(self.attention.attention_head_size)
+        return int(getattr(self.attention, "attention_head_size", None) or self.attention.head_dim)
+
+    @property
+    def flow(self) -> tuple[tuple[nn.Linear, ...], ...]:
+        """The linear maps in the order in which data passes them; those of one tuple read the same input."""
+        up = (self.intermediate,) if self.gate is None else (self.gate, self.intermediate)
+        return (self.query, self.key, self.value), (self.attention_output,), up, (self.output,)
 
 
 @dataclass(frozen=True)
@@ -104,7 +167,8 @@ class Encoder:
     Attributes:
         model: the model with its head.
         body: the model without its head (`model.bert`, `model.distilbert` ...).
-        embeddings: the embedding module; `words` its table (pieces, embedding width), `positions`, `types` (or None), `norm`.
+        embeddings: the embedding module; `words` its table (pieces, embedding width), `positions`, `types`, `norm`, each None where a
+            family has none: decoders have the table alone, and what sees images has none of the four.
         before_layers: modules that run before the first layer: the embeddings, and ELECTRA's projection.
         layers: the list that the model runs through; `parts` describes each.
         layers_path: where the list hangs below `model`.
@@ -113,10 +177,10 @@ class Encoder:
     model: nn.Module
     body: nn.Module
     embeddings: nn.Module
-    words: nn.Embedding
-    positions: nn.Embedding
+    words: nn.Embedding | None
+    positions: nn.Embedding | None
     types: nn.Embedding | None
-    norm: nn.LayerNorm
+    norm: nn.LayerNorm | None
     before_layers: tuple[nn.Module, ...]
     layers: nn.ModuleList
     parts: tuple[Layer, ...]
@@ -126,6 +190,16 @@ class Encoder:
     def hidden(self) -> int:
         """Width of the residual stream."""
         return int(self.parts[0].query.in_features)
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether it cuts images into patches, and has no table of pieces."""
+        return hasattr(self.embeddings, "patch_embeddings")
+
+    @property
+    def causal(self) -> bool:
+        """Whether a piece sees only those before it, as in a decoder."""
+        return self.parts[0].naming.causal
 
 
 def describe(model: nn.Module) -> Encoder:
@@ -141,7 +215,7 @@ def describe(model: nn.Module) -> Encoder:
     if str(family).startswith(OWN):
         sentence = f"a {str(family).removeprefix(OWN)} student has no layers: nothing inside it can be compared or cut"
         raise StageError("L120", sentence, "only its vocabulary can be pruned, and only answers can teach it")
-    known = "BERT, DistilBERT, RoBERTa and ELECTRA"
+    known = "BERT, DistilBERT, RoBERTa, ELECTRA, Llama, Qwen2, ViT and DeiT"
     raise StageError(
         "L120", f"the model family {family} has no layers of a known shape", f"families built like {known} are known"
     )
@@ -176,14 +250,21 @@ def _has(layer: nn.Module, naming: Naming) -> bool:
 
 
 def _layer(layer: nn.Module, naming: Naming) -> Layer:
-    paths = {name: path for name, path in vars(naming).items() if name != "heads"}
+    paths = {name: path for name, path in vars(naming).items() if name not in {"heads", "causal"} and path}
     return Layer(module=layer, naming=naming, **{name: layer.get_submodule(path) for name, path in paths.items()})  # type: ignore[arg-type]
 
 
 def _encoder(model: nn.Module, layers: nn.ModuleList, path: str, naming: Naming) -> Encoder:
     # A model without a head has its embeddings beside the layers.
-    body = model if hasattr(model, "embeddings") else model.get_submodule(path.split(".")[0])
+    headless = any(hasattr(model, name) for name in ("embeddings", "embed_tokens"))
+    body = model if headless else model.get_submodule(path.split(".")[0])
+    parts = tuple(_layer(layer, naming) for layer in layers)
+    if naming.causal:
+        words: Any = body.embed_tokens
+        return Encoder(model, body, words, words, None, None, None, (words,), layers, parts, path)
     embeddings = body.get_submodule("embeddings")
+    if hasattr(embeddings, "patch_embeddings"):
+        return Encoder(model, body, embeddings, None, None, None, None, (embeddings,), layers, parts, path)
     types = getattr(embeddings, "token_type_embeddings", None)
     projection = getattr(body, "embeddings_project", None)
     return Encoder(
@@ -196,6 +277,6 @@ def _encoder(model: nn.Module, layers: nn.ModuleList, path: str, naming: Naming)
         norm=embeddings.LayerNorm,  # type: ignore[arg-type]
         before_layers=(embeddings,) if projection is None else (embeddings, projection),
         layers=layers,
-        parts=tuple(_layer(layer, naming) for layer in layers),
+        parts=parts,
         layers_path=path,
     )

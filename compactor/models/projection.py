@@ -93,7 +93,9 @@ def watched(encoder: Encoder, layers: tuple[int, ...]) -> dict[str, nn.Module]:
 
 def _stream_start(encoder: Encoder) -> nn.Module:
     """Return the module whose output the first layer reads: the embeddings' norm, or ELECTRA's projection."""
-    return encoder.norm if len(encoder.before_layers) == 1 else encoder.before_layers[-1]
+    start = encoder.norm if len(encoder.before_layers) == 1 else encoder.before_layers[-1]
+    assert start is not None, "only post-norm encoders are projected"
+    return start
 
 
 def head_maps(encoder: Encoder) -> dict[str, nn.Module]:

@@ -42,8 +42,9 @@ class Refit:
 
         self._mask = real_pieces(batch)
         handles = []
-        if self._encoder.norm.normalized_shape[0] == self._encoder.hidden:
-            handles.append(self._encoder.norm.register_forward_hook(self._norm_hook("norm")))
+        norm = self._encoder.norm
+        if norm is not None and norm.normalized_shape[0] == self._encoder.hidden:
+            handles.append(norm.register_forward_hook(self._norm_hook("norm")))
         for number, layer in enumerate(self._encoder.parts):
             for linear, norm, name in (
                 (layer.attention_output, layer.attention_norm, f"{number}/attention_norm"),

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from compactor.base.errors import StageError
 from compactor.models.factorized import FIELD as FACTORIZED
 from compactor.models.factorized import factorize
 from compactor.models.families import Encoder, describe, is_layered, piece_table
+from compactor.models.layers import keep_layers
 from compactor.models.loading import from_config
 from compactor.models.students.transformer import TransformerStudent, kept_layers
-from compactor.models.widths import FIELD, write_widths
+from compactor.models.widths import FIELD
 
 if TYPE_CHECKING:
     from compactor.tasks import Task
@@ -28,8 +28,8 @@ def build(
     """Build a student, see `compactor.models.students.build_student`.
 
     Raises:
-        StageError: L170 the shape does not fit the teacher, L173 the configuration cannot be used, L174 the piece table cannot be
-            factorized so.
+        StageError: L170 the shape does not fit the teacher, L241 nor does the way of projecting, L173 the configuration cannot be used,
+            L174 the piece table cannot be factorized so.
     """
     torch.manual_seed(seed)
     if settings.config is not None:
@@ -46,6 +46,9 @@ def build(
 
         kept, facts["search"] = best_layers(teacher, len(kept), rows)
     facts["kept_layers"] = list(kept)
+    if settings.init == "pca" and encoder.norm is None:
+        sentence = "init: pca fits layer norms behind the layers, and this teacher's stand before them"
+        raise StageError("L241", sentence, "copy its layers (init: teacher-layers) and prune, or set init: random")
     if settings.init == "teacher-layers":
         student = copy_layers(teacher, kept)
     else:
@@ -64,11 +67,7 @@ def build(
 def copy_layers(teacher: Any, kept: tuple[int, ...]) -> Any:
     """Return a copy of a model that has only these layers, in this order."""
     student = copy.deepcopy(teacher)
-    encoder = describe(student)
-    parent, _, name = encoder.layers_path.rpartition(".")
-    layers = nn.ModuleList(copy.deepcopy(encoder.layers[number]) for number in kept)
-    setattr(student.get_submodule(parent), name, layers)
-    write_widths(student)
+    keep_layers(student, kept)
     return student.requires_grad_(True)
 
 

@@ -1,7 +1,8 @@
 """Layers that are not all equally wide: kept as `layer_widths` in config.json, and rebuilt before weights are loaded.
 
 `layer_widths` is a list with one `{"intermediate": int, "heads": int}` for each layer. A model whose layers are all alike and whose
-heads fill the hidden width has none, and any reader of plain checkpoints loads it.
+heads fill the hidden width (or whose configuration says how large a head is) has none, and any reader of plain checkpoints loads it.
+With grouped-query attention `heads` are those of the queries; how many share a head of key and value never changes.
 """
 
 from __future__ import annotations
@@ -36,30 +37,44 @@ def write_widths(model: Any) -> None:
     same = all(width == first for width in widths)
     if same:
         config.__setattr__("hidden_dim" if hasattr(config, "hidden_dim") else "intermediate_size", first["intermediate"])
-    # A plain configuration can only say heads that together fill the hidden width.
-    if same and first["heads"] * encoder.parts[0].head_size == encoder.hidden:
+    part = encoder.parts[0]
+    if same and _says_head_size(config) and encoder.hidden % part.heads == 0:
+        config.num_attention_heads, config.num_key_value_heads, config.head_dim = part.heads, part.kv_heads, part.head_size
+    # Else a plain configuration can only say heads that together fill the hidden width.
+    elif same and first["heads"] * part.head_size == encoder.hidden:
         config.num_attention_heads = first["heads"]
     else:
         setattr(config, FIELD, widths)
 
 
+def _says_head_size(config: Any) -> bool:
+    """Whether a configuration may say heads that do not fill the hidden width: a decoder's, which names the size of a head.
+
+    Even there Llama's own check wants the number of heads to divide the hidden width.
+    """
+    return hasattr(config, "num_key_value_heads")
+
+
 def reshape(model: nn.Module, widths: list[dict[str, int]]) -> None:
     """Give each layer new, uninitialised matrices of the widths asked for; head size and hidden width stay."""
     for layer, width in zip(describe(model).parts, widths, strict=True):
+        inner, shared = width["heads"] * layer.head_size, width["heads"] // layer.group * layer.head_size
         set_heads(layer, width["heads"])
-        inner = width["heads"] * layer.head_size
         resize(layer.query, outputs=inner)
-        resize(layer.key, outputs=inner)
-        resize(layer.value, outputs=inner)
+        resize(layer.key, outputs=shared)
+        resize(layer.value, outputs=shared)
         resize(layer.attention_output, inputs=inner)
-        resize(layer.intermediate, outputs=width["intermediate"])
+        for linear in (layer.intermediate, layer.gate):
+            if linear is not None:
+                resize(linear, outputs=width["intermediate"])
         resize(layer.output, inputs=width["intermediate"])
 
 
 def set_heads(layer: Layer, heads: int) -> None:
     """Tell an attention module how many heads its matrices hold; the matrices are not touched."""
     attention, size = layer.attention, layer.head_size
-    setattr(attention, layer.naming.heads, heads)
+    if layer.naming.heads:
+        setattr(attention, layer.naming.heads, heads)
     for name in ("all_head_size", "dim"):
         if hasattr(attention, name):
             setattr(attention, name, heads * size)

@@ -8,6 +8,7 @@ from typing import Any
 
 from compactor.base.artifact import Artifact
 from compactor.pipeline.against import hold_against
+from compactor.pipeline.compressed import tell_compressed
 from compactor.pipeline.controls import linear_answers, make_control, plan_controls
 from compactor.pipeline.execute import Done, Session, execute
 from compactor.pipeline.linear import KINDS
@@ -30,6 +31,9 @@ def make_chain(session: Session, plan: Plan, folder: Path, until: str = "") -> l
             session.datasets.append(done)
         else:
             rows.append(_row(session, done, rows))
+            if any(each.stage.makes_zeros for each in plan.steps):
+                before = rows[-2] if len(rows) > 1 else None
+                tell_compressed(session, rows[-1], before, sparse=step.stage.makes_zeros)
             _tell(session, rows)
         if until in {step.label, step.name}:
             return None

@@ -35,6 +35,7 @@ class Row:
     parameters: int | None = None
     size_bytes: int | None = None
     size_by_part: dict[str, int] | None = None
+    compressed_bytes: dict[str, int] | None = None
     timing: dict[str, Any] = field(default_factory=dict)
     answers: np.ndarray | None = None
     against: dict[str, Any] = field(default_factory=dict)
@@ -52,6 +53,7 @@ class Row:
             "parameters": self.parameters,
             "size_bytes": self.size_bytes,
             "size_by_part": self.size_by_part,
+            "compressed_bytes": self.compressed_bytes,
             "quality": self._final_quality(),
             "validation_quality": quality_dict(self.validation_quality),
             "latency_ms": timing.get("latency_ms") or [],

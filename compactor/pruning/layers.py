@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from torch import nn
 
 from compactor.base.errors import StageError
 
@@ -43,10 +42,6 @@ def cut_layers(model: Any, keep: Sequence[int]) -> None:
         model: a transformers encoder that `models.families` can describe.
         keep: layer numbers from 0, ascending.
     """
-    from compactor.models.families import describe
-    from compactor.models.widths import write_widths
+    from compactor.models.layers import keep_layers
 
-    encoder = describe(model)
-    parent_path, _, name = encoder.layers_path.rpartition(".")
-    setattr(model.get_submodule(parent_path), name, nn.ModuleList([encoder.layers[number] for number in keep]))
-    write_widths(model)
+    keep_layers(model, keep)

@@ -24,7 +24,7 @@ def predicted_parameters(
         model: the encoder before the cut.
         layers: numbers of the layers that stay; None for all.
         intermediate: neurons of each of these layers; None for what they have.
-        heads: heads of each of these layers; None for what they have.
+        heads: heads (of key and value, where those are fewer) of each of these layers; None for what they have.
         pieces: rows of the word embedding; None for what it has.
     """
     total: int = sum(parameter.numel() for parameter in model.parameters())
@@ -39,9 +39,9 @@ def predicted_parameters(
     for place, number in enumerate(stay):
         part = encoder.parts[number]
         if intermediate is not None:
-            total -= (part.intermediate.out_features - intermediate[place]) * _neuron(part)
+            total -= (part.intermediate.out_features - intermediate[place]) * neuron_parameters(part)
         if heads is not None:
-            total -= (part.heads - heads[place]) * part.head_size * _head_input(part)
+            total -= (part.kv_heads - heads[place]) * head_parameters(part)
     return total
 
 
@@ -49,12 +49,20 @@ def _size(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def _neuron(part: Layer) -> int:
-    """Return the parameters of one neuron: its row, its bias, its column."""
-    return part.intermediate.in_features + (part.intermediate.bias is not None) + part.output.out_features
+def neuron_parameters(part: Layer) -> int:
+    """Return the parameters of one neuron: its row and bias (two of each where a gate stands beside it), and its column."""
+    rows = sum(
+        linear.in_features + (linear.bias is not None) for linear in (part.intermediate, part.gate) if linear is not None
+    )
+    return rows + part.output.out_features
 
 
-def _head_input(part: Layer) -> int:
-    """Return the parameters of one number of a head: a row and a bias of query, key and value, and a column of the output."""
-    rows: int = sum(linear.in_features + (linear.bias is not None) for linear in (part.query, part.key, part.value))
-    return rows + part.attention_output.out_features
+def head_parameters(part: Layer) -> int:
+    """Return the parameters of one head: for each of its numbers a row and a bias of query, key and value, and a column of the output.
+
+    In grouped-query attention a head is one of key and value with all the queries that share it.
+    """
+    query, shared = part.query, (part.key, part.value)
+    rows = part.group * (query.in_features + (query.bias is not None))
+    rows += sum(linear.in_features + (linear.bias is not None) for linear in shared)
+    return part.head_size * (rows + part.group * part.attention_output.out_features)

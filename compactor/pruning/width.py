@@ -1,4 +1,7 @@
-"""Narrower layers: feed-forward neurons and attention heads leave an encoder, physically; torch-pruning's graph does the surgery."""
+"""Narrower layers: feed-forward neurons and attention heads leave a model, physically; torch-pruning's graph does the surgery.
+
+A decoder's are cut by `compactor.pruning.slicing`; its heads go in whole groups, one head of key and value with all its queries.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from torch import nn
 from compactor.base.errors import StageError
 from compactor.models.families import Layer, describe
 from compactor.models.widths import set_heads, write_widths
+from compactor.pruning.slicing import slice_units
 
 if TYPE_CHECKING:
     from torch_pruning import DependencyGraph
@@ -30,7 +34,7 @@ class Units:
         part: `intermediate` or `heads`.
         producers: linear maps whose outputs are the units; the first one is where the surgery begins.
         consumer: the linear map that reads them.
-        size: outputs of a producer that make one unit.
+        size: inputs of the consumer that make one unit.
         count: units there are now.
     """
 
@@ -51,10 +55,11 @@ def units(model: nn.Module, part: Part) -> list[Units]:
     found = []
     for layer in describe(model).parts:
         if part == "intermediate":
-            found.append(Units(layer, part, (layer.intermediate,), layer.output, 1, layer.intermediate.out_features))
+            _, _, producers, _ = layer.flow
+            found.append(Units(layer, part, producers, layer.output, 1, layer.intermediate.out_features))
         else:
-            producers = (layer.query, layer.key, layer.value)
-            found.append(Units(layer, part, producers, layer.attention_output, layer.head_size, layer.heads))
+            size = layer.group * layer.head_size
+            found.append(Units(layer, part, layer.flow[0], layer.attention_output, size, layer.kv_heads))
     return found
 
 
@@ -99,11 +104,13 @@ def best_units(scores: np.ndarray, count: int) -> np.ndarray:
     return np.sort(np.argsort(-scores, kind="stable")[:count]).astype(np.int64)
 
 
-def trace(model: Any) -> DependencyGraph:
-    """Return torch-pruning's graph of which weights must be cut together; it stays valid after cuts.
+def trace(model: Any) -> DependencyGraph | None:
+    """Return torch-pruning's graph of which weights must be cut together; it stays valid after cuts. None for a decoder.
 
     Only its low level is used, groups with explicit indices: the pruners above it lose cuts silently.
     """
+    if describe(model).causal:
+        return None
     import torch_pruning
 
     tokens = torch.ones(1, 8, dtype=torch.long)
@@ -114,7 +121,7 @@ def trace(model: Any) -> DependencyGraph:
         )
 
 
-def cut(graph: DependencyGraph, where: Units, kept: np.ndarray) -> None:
+def cut(graph: DependencyGraph | None, where: Units, kept: np.ndarray) -> None:
     """Remove all units of one layer but the kept ones, in place. The output is that of `mask`, to the bit or to rounding.
 
     Args:
@@ -125,12 +132,15 @@ def cut(graph: DependencyGraph, where: Units, kept: np.ndarray) -> None:
     Raises:
         StageError: K214 when the graph and the layer do not agree on what belongs together.
     """
-    import torch_pruning
-
     inputs = where.inputs(kept)
     gone = sorted(set(range(where.consumer.in_features)) - set(inputs.tolist()))
     if not gone:
         return
+    if graph is None:
+        slice_units(where, np.sort(kept))
+        return
+    import torch_pruning
+
     group = graph.get_pruning_group(where.producers[0], torch_pruning.prune_linear_out_channels, gone)
     touched = {item.dep.target.module for item in group if isinstance(item.dep.target.module, nn.Linear)}
     if touched != {*where.producers, where.consumer} or not graph.check_pruning_group(group):

@@ -72,6 +72,7 @@ class Row:
     parameters: int | None
     size_bytes: int | None
     size_by_part: Mapping[str, int]
+    zlib_bytes: int | None
     quality: Score | None
     validation_quality: Score | None
     cells: tuple[Cell, ...]
@@ -215,6 +216,7 @@ def _row(value: Mapping[str, Any]) -> Row:
         parameters=value.get("parameters"),
         size_bytes=value.get("size_bytes"),
         size_by_part={name: int(size) for name, size in _mapping(value.get("size_by_part")).items() if size is not None},
+        zlib_bytes=_mapping(value.get("compressed_bytes")).get("zlib"),
         quality=_score(value.get("quality")),
         validation_quality=_score(value.get("validation_quality")),
         cells=tuple(_cell(cell) for cell in value.get("latency_ms") or ()),

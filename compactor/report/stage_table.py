@@ -17,6 +17,7 @@ WORTH = (
     ("labels", "To labels only", "points"),
     ("agreement", "Agreement", "% with the teacher"),
     ("size", "Size", "MB shipped"),
+    ("zlib", "Compressed", "MB, model by zlib"),
     ("parameters", "Parameters", ""),
     ("p50", "Latency, p50", "ms"),
     ("faster", "Speed", "times the teacher's"),
@@ -53,9 +54,14 @@ class Value:
 def stage_tables(report: Report) -> list[Markup]:
     """Return two tables of the same rows: what each is worth, and how it runs."""
     return [
-        _table(report, "What each row is worth", WORTH),
+        _table(report, "What each row is worth", _worth(report)),
         _table(report, "How each row runs", _running(report)),
     ]
+
+
+def _worth(report: Report) -> tuple[tuple[str, str, str], ...]:
+    """Return the columns of the first table; compressed sizes are taken only where a stage makes zeros."""
+    return tuple(column for column in WORTH if column[0] != "zlib" or any(row.zlib_bytes for row in report.every))
 
 
 def _running(report: Report) -> tuple[tuple[str, str, str], ...]:
@@ -129,6 +135,7 @@ def row_values(report: Report, row: Row) -> dict[str, Value]:
         "labels": _labels_gain(report, row),
         "agreement": _share(score.agreement_with_teacher if score else None, is_teacher=row is report.teacher),
         "size": _number(row.size_bytes / 1e6 if row.size_bytes is not None else None, below, missed.get("size_mb", "")),
+        "zlib": _number(row.zlib_bytes / 1e6 if row.zlib_bytes is not None else None),
         "parameters": Value(words.count(row.parameters), sort=row.parameters),
         "p50": _median(row, cell, missed.get("latency_ms", "")),
         "faster": _faster(report, row),
@@ -153,7 +160,7 @@ def _row(report: Report, row: Row, columns: tuple[tuple[str, str, str], ...]) ->
     name = element(
         "th",
         element("span", words.row_title(row), class_="row-name"),
-        element("span", marks(report, row, timing_only=columns is not WORTH), class_="marks"),
+        element("span", marks(report, row, timing_only=columns[0] != WORTH[0]), class_="marks"),
         scope="row",
     )
     chosen = row.id == report.selected and not row.control

@@ -19,7 +19,15 @@ def verdict(report: Mapping[str, Any] | Report) -> str:
 def subject(report: Report) -> str:
     """Name the model that the budget was judged on: its precision, and student, pruned model or teacher."""
     stages = {row.stage for row in report.rows[: report.rows.index(report.chosen) + 1]}
-    noun = "student" if "distill" in stages else "pruned model" if "prune" in stages else "teacher"
+    noun = (
+        "student"
+        if "distill" in stages
+        else "pruned model"
+        if "prune" in stages
+        else "sparse model"
+        if "sparsify" in stages
+        else "teacher"
+    )
     return f"{precision_of(report)} {noun}"
 
 

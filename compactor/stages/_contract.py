@@ -108,6 +108,7 @@ class Stage(Settings):
         uses_target: the target decides how the work is done (opset, weight range), hence part of the key.
         uses_profile: the profile's text goes into the result, hence part of the key.
         once: may stand in a profile only once.
+        makes_zeros: what it saves shows only in compressed files, so the rows of its chain tell their compressed size too.
     """
 
     takes: ClassVar[frozenset[str]] = frozenset()
@@ -118,14 +119,13 @@ class Stage(Settings):
     uses_target: ClassVar[bool] = False
     uses_profile: ClassVar[bool] = False
     once: ClassVar[bool] = False
+    makes_zeros: ClassVar[bool] = False
 
     @property
     def uses_extra(self) -> bool:
         """Whether this stage, as it is set, trains on the rows of a dataset made before it; then they are part of its key."""
         return False
 
-    @property
-    def teaches(self) -> frozenset[str] | None:
     @property
     def looks_ahead(self) -> bool:
         """Whether the result, as it is set, depends on the budget and on the export and quantize stages after it; part of its key."""
@@ -141,6 +141,8 @@ class Stage(Settings):
         del facts
         return self
 
+    @property
+    def teaches(self) -> frozenset[str] | None:
         """What losses may ask of its artifact as the teacher (`Loss.needs`); None for anything. Only the first stage is asked."""
         return None
 
