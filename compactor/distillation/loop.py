@@ -21,6 +21,7 @@ from compactor.distillation.optimizer import make_optimizer, optimizer_state, re
 from compactor.distillation.pieces import UsedPieces
 from compactor.distillation.precision import choose_precision, computing_again, computing_in
 from compactor.distillation.processes import Crew
+from compactor.distillation.quantization_aware.imitation import imitating
 from compactor.distillation.running_average import RunningAverage
 from compactor.distillation.steps import Steps, check_finite
 from compactor.distillation.trainer import Job
@@ -48,7 +49,9 @@ class Training:
         torch.set_num_threads(self.threads)
         self.job, self.crew, self.checkpoints, self.reporter = job, crew, checkpoints, reporter
         self.settings, self.model, self.objective = job.settings, job.model.to(crew.device), job.objective.to(crew.device)
-        self.precision = choose_precision(self.settings.precision, crew.device, self.model)
+        # Rounding must see the numbers that the int8 graph will see.
+        wanted = "fp32" if self.settings.quantization_aware else self.settings.precision
+        self.precision = choose_precision(wanted, crew.device, self.model)
         self.epoch_steps = len(self._order(0))
         self.steps = max(1, round(self.settings.epochs * self.epoch_steps))
         self.pieces = UsedPieces(self.model, job.encoded, (job.mask_id,) if self.settings.piece_dropout else ())  # type: ignore[arg-type]
@@ -71,12 +74,14 @@ class Training:
         steps = Steps(self.job, self.crew, self.optimizer, self.named, self.steps)
         with ExitStack() as stack:
             stack.enter_context(computing_in(self.precision, self.model, self.crew.device))
+            rounded = stack.enter_context(imitating(self.settings.quantization_aware, self.model, self.pieces.outside))
             stack.enter_context(computing_again(self.settings.checkpointing, self.model))
             bar = stack.enter_context(self.reporter.bar(description, self.steps))
             bar.restart(resumed)
             while self.step < self.steps:
                 self._epoch(steps, bar, validate)
-        return self._finish(time.perf_counter() - begun, resumed)
+        further = {} if rounded is None else {"quantization_aware": rounded.facts}
+        return {**self._finish(time.perf_counter() - begun, resumed), **further}
 
     def _epoch(self, steps: Steps, bar: Bar, validate: Callable[[Any], float] | None) -> None:
         """Make the steps of an epoch that are left."""

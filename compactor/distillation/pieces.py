@@ -37,6 +37,11 @@ class UsedPieces:
     """
 
     def __init__(self, model: nn.Module, encoded: Encoded, further: tuple[int, ...] = ()) -> None:
+        self._hook: RemovableHandle | None = None
+        self._outside = 0.0, 0.0
+        if not isinstance(model.get_input_embeddings(), nn.Embedding):  # type: ignore[operator]
+            self._part = self._whole = nn.Parameter(torch.empty(0))  # what sees images has no pieces: all is trained
+            return
         self._table = piece_table(model)
         self._whole = cast("nn.Parameter", self._table.weight)
         self._padding, self._pieces = self._table.padding_idx, len(self._whole)
@@ -44,14 +49,19 @@ class UsedPieces:
         used[list(further)] = True
         if self._padding is not None:
             used[self._padding] = True
-        self._hook: RemovableHandle | None = None
-        self._part: nn.Parameter = self._whole
+        self._part = self._whole
         if used.mean() <= LARGEST_SHARE:
             device = self._whole.device
             self._used = torch.from_numpy(np.flatnonzero(used)).to(device)
             self._row = torch.from_numpy(np.cumsum(used) - 1).to(device)
             self._part = nn.Parameter(self._whole.detach()[self._used], requires_grad=self._whole.requires_grad)
+            others = self._whole.detach()[torch.from_numpy(~used).to(device)]
+            self._outside = float(others.min()), float(others.max())
             self._install()
+
+    def outside(self) -> tuple[float, float]:
+        """Return the least and the greatest number in the rows that are left out, which do not change; 0 and 0 when none is."""
+        return self._outside
 
     @contextmanager
     def restored(self) -> Iterator[None]:

@@ -12,6 +12,7 @@ from pydantic import model_validator
 
 from compactor.base.reporter import Reporter
 from compactor.base.settings import Settings, setting
+from compactor.distillation.quantization_aware.settings import QuantizationAware
 
 if TYPE_CHECKING:
     from compactor.data import Encoded
@@ -39,6 +40,9 @@ class TrainSettings(Settings):
         "auto",
         "numbers inside the layers: auto is bf16 on a GPU that has it and fp32 elsewhere; logits and losses are always fp32",
     )
+    quantization_aware: QuantizationAware | None = setting(
+        None, "train for the quantize stage that follows, rounding as its graph will: {method: dynamic-int8}"
+    )
     checkpointing: bool = setting(
         False, "compute the inside of every layer again in the backward pass: less memory, about a third more time"
     )
@@ -58,6 +62,12 @@ class TrainSettings(Settings):
     def _parts_have_rows(self) -> Self:
         if self.accumulate > self.batch_size:
             raise ValueError(f"accumulate {self.accumulate} cuts {self.batch_size} rows (batch_size) into more parts than rows")
+        return self
+
+    @model_validator(mode="after")
+    def _rounding_sees_whole_floats(self) -> Self:
+        if self.quantization_aware is not None and self.precision == "bf16":
+            raise ValueError("precision bf16 rounds before quantization_aware can: the int8 graph starts from fp32")
         return self
 
 

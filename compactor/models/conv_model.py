@@ -56,9 +56,11 @@ class Filters(nn.Module):
 
     def forward(self, windows: Tensor) -> Tensor:
         """Map float32 (rows, places, window * hidden) to (rows, places, filters)."""
-        # The zeros are in the weights; while training, the mask keeps gradients from them.
-        weight = self.weight * self.seen() if self.training else self.weight
-        return nn.functional.linear(windows, weight)
+        return nn.functional.linear(windows, self.matrix())
+
+    def matrix(self) -> Tensor:
+        """Return the weights that are multiplied with; the zeros are in them, while training a mask keeps gradients from those."""
+        return self.weight * self.seen() if self.training else self.weight
 
     def seen(self) -> Tensor:
         """Return 1 where a filter sees a number of the window, else 0: (filters, window * hidden)."""

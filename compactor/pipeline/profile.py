@@ -19,7 +19,8 @@ from compactor.pipeline.controls import Controls
 from compactor.pipeline.named_files import data_problems, find, model_problems, near_folders
 from compactor.pipeline.overrides import override
 from compactor.pipeline.reader import DataPath, Places, read_document
-from compactor.pipeline.steps import Step, read_steps, teaching_problems
+from compactor.pipeline.rounding import rounding_problems
+from compactor.pipeline.steps import Step, decoder_problems, read_steps, teaching_problems
 from compactor.pipeline.suggest import did_you_mean
 from compactor.pipeline.task_data import task_data_problems, wants_labels
 from compactor.pipeline.translate import translate
@@ -99,6 +100,9 @@ def load_profile(
         path: the YAML file.
         overrides: `name=value` texts, as `--set` takes them.
         check_files: also look whether data files, their columns and model folders are there.
+        problems += beside_problems(steps, places)
+    if target is not None:
+        problems += rounding_problems(steps, target, places)
         registry: where stage names are looked up.
 
     Raises:

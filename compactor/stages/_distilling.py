@@ -109,6 +109,9 @@ class Course:
     def _lesson(self, lesson: Lesson) -> dict[str, Any]:
         """Do one training, or find it done."""
         folder = self.checkpoints / lesson.name
+        if lesson.train.quantization_aware is not None:
+            for student in self.students:
+                getattr(student, "fold", lambda: None)()  # what is rounded is the table with the weights of its pieces in it
         modules = [*self.students, *([self.exits] if self.exits else []), *([self.tasks.heads] if self.tasks else [])]
         learners = nn.ModuleList(modules)
         facts = read_finished(folder, learners)

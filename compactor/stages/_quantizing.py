@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from compactor.stages.quantize import Quantize
 
 COMPARED_ROWS = 256
-# The first onnxruntime with kernels for products with weights in blocks, and for tables in blocks as they are written here.
-BLOCKS_SINCE, BLOCK_TABLES_SINCE = (1, 17), (1, 22)
+BLOCK_TABLES_SINCE = (1, 22)  # the first onnxruntime with kernels for tables in blocks as they are written here
 
 
 def quantized(settings: Quantize, source: Path, folder: Path, work: Work, keep: Sequence[str]) -> dict[str, Any]:
@@ -32,7 +31,7 @@ def quantized(settings: Quantize, source: Path, folder: Path, work: Work, keep: 
         rows = calibration_rows(settings, source, work) if settings.weights.algorithm != "rtn" else iter(())
         rounding["block_tables"] = version(work.target.oldest_onnxruntime) >= BLOCK_TABLES_SINCE
         return {**method, **quantize_weights(source, folder, rows, embeddings=settings.embeddings, keep=keep, **rounding)}
-    reduce_range = not work.target.int8_dot_product if settings.reduce_range is None else settings.reduce_range
+    reduce_range = settings.seven_bits(work.target)
     int8: dict[str, Any] = {
         "reduce_range": reduce_range,
         "per_channel": settings.per_channel,
@@ -101,13 +100,13 @@ def tell_weights(work: Work, precision: str) -> None:
     import onnx
 
     from compactor.checks.gain import gain
-    from compactor.checks.weights import duplicates, few_bits, float_tables, saturation
+    from compactor.checks.weights import duplicates, few_bits, float_convolutions, float_tables, saturation
 
     place = "model.onnx"
     model = onnx.load(str(work.folder / place))
     found = [*duplicates(model, place=place)]
     if precision != "fp16":
-        found += float_tables(model, place=place)
+        found += [*float_tables(model, place=place), *float_convolutions(model, place=place)]
     if precision == "int8":
         found += gain(work.target, place=place)
         found += saturation(work.target, reduce_range=work.facts["quantize"]["reduce_range"], place=place)

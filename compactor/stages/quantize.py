@@ -10,13 +10,12 @@ from compactor.base.artifact import Artifact
 from compactor.base.errors import Problem
 from compactor.base.settings import Settings, setting
 from compactor.stages._contract import Stage, Work
-from compactor.stages._quantizing import BLOCKS_SINCE, compare, quantized, tell_weights, version
+from compactor.stages._methods import METHODS, kernel_problems, unused_problems
+from compactor.stages._quantizing import compare, quantized, tell_weights
 
 if TYPE_CHECKING:
     from compactor.targets import Target
     from compactor.tasks import Task
-
-PRECISION = {"dynamic-int8": "int8", "static-int8": "int8", "int4": "int4", "fp16": "fp16"}
 
 
 class Calibration(Settings):
@@ -25,8 +24,8 @@ class Calibration(Settings):
     rows: int = setting(128, "training rows, of all lengths", ge=1)
     method: Literal["minmax", "average", "percentile", "entropy"] = setting(
         "minmax",
-        "range of a tensor: minmax, the extremes of all rows; average, the mean of each row's; percentile, what holds that share of "
-        "all values; entropy, what loses least by Kullback-Leibler",
+        "range of a tensor: minmax, the extremes of all rows; average, the mean of each row's (onnxruntime's moving average); percentile, "
+        "what holds that share of all values; entropy, what loses least by Kullback-Leibler",
     )
     percentile: float = setting(99.999, "of `percentile`: share of the values inside the range, in %", gt=50, le=100)
     bias_correction: bool = setting(False, "take what quantization shifts each product by, on average, off its bias")
@@ -86,30 +85,27 @@ class Quantize(Stage):
 
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings."""
-        kernels = _kernels(target)
-        if PRECISION[self.method] not in kernels:
-            others = [method for method, precision in PRECISION.items() if precision in kernels]
-            hint = f"use method: {others[0]}" if others else "leave quantize out"
-            sentence = f"{target.name} ({target.provider}) has no {PRECISION[self.method]} kernels, so {self.method} would not run faster"
-            yield ("method",), Problem("Q110", sentence, f"{hint}, or choose another target")
-        if self.method == "int4" and version(target.oldest_onnxruntime) < BLOCKS_SINCE:
-            sentence = f"int4 needs onnxruntime 1.17, but {target.name} has {target.oldest_onnxruntime}"
-            yield ("method",), Problem("Q121", sentence, 'use dynamic-int8, or a target file with oldest_onnxruntime: "1.22"')
+        yield from kernel_problems(self.method, target)
+        yield from unused_problems(self)
         name = "repair" if self.repair else "keep"
         searches = self.keep == "auto" or self.repair
         if searches and task is not None and task.label_kind == "vector":
             sentence = f"{name} measures the drop against labels, and the rows of {task.name} need not have any"
             yield (name,), Problem("Q115", sentence, "name patterns in keep")
-        if searches and self.method == "fp16":
-            sentence = f"{name} has nothing to search for with fp16, the last step of the ladder"
+        if searches and self.method in {"fp16", "bf16"}:
+            sentence = f"{name} has nothing to search for with {self.method}, the last step of the ladder"
             yield (name,), Problem("Q115", sentence, "use it with an int8 method, or name patterns in keep")
+
+    def seven_bits(self, target: Target) -> bool:
+        """Whether int8 weights have 7 bits: as set, else where the target has no 8-bit dot products."""
+        return not target.int8_dot_product if self.reduce_range is None else self.reduce_range
 
     def run(self, source: Artifact | None, work: Work) -> None:
         """Fill `work.folder` with a quantized ONNX folder."""
         assert source is not None
         work.facts["quantize"] = self._quantized(source.folder, work)
         compare(source.folder, work)
-        tell_weights(work, PRECISION[work.facts["quantize"]["method"]])
+        tell_weights(work, METHODS[work.facts["quantize"]["method"]].precision)
 
     def _quantized(self, source: Path, work: Work) -> dict[str, Any]:
         from compactor.stages import _repair
@@ -128,8 +124,3 @@ class Quantize(Stage):
         _repair.settle(best, work)
         rows = {"tries": [each.row() for each in tries]} if tries else {}
         return {**best.facts, "drop_on_validation": round(best.drop, 6), **rows}
-
-
-def _kernels(target: Target) -> set[str]:
-    """Return the precisions of a target; onnxruntime's CPU provider multiplies by weights in blocks of few bits on every processor."""
-    return {*target.precisions, *(["int4"] if target.provider == "CPUExecutionProvider" else [])}

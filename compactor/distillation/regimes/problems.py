@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from compactor.base.errors import Problem
 from compactor.distillation.losses import LossTerm, needs
+from compactor.distillation.quantization_aware.settings import named_in
 from compactor.distillation.regimes.settings import BornAgain, Exits, FurtherTask, Mutual, Phase
 from compactor.distillation.schedules import Schedule
 
@@ -44,8 +45,17 @@ def regime_problems(regime: Any, task: Task) -> Found:
     yield from _phases(regime)
     yield from _teachers(regime, task)
     yield from _mutual(regime)
+    yield from _rounding(regime)
     yield from _exits(regime, task)
     yield from _tasks(regime, task)
+
+
+def _rounding(regime: Regime) -> Found:
+    """Only the first of several students would be rounded."""
+    for path, _ in named_in(regime.phases or getattr(regime, "train", None), ("phases",) if regime.phases else ("train",)):
+        if regime.mutual is not None:
+            sentence = "students that learn together are trained in float, and quantization_aware would round the first alone"
+            yield path, Problem("L165", sentence, "train them first, then the one that is kept in a second distill")
 
 
 def zero_problems(losses: Sequence[LossTerm], path: tuple[str | int, ...]) -> Found:

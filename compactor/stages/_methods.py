@@ -1,0 +1,91 @@
+"""The methods of `quantize`: what kernels each needs, since when onnxruntime has them, and which settings each looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from compactor.base.errors import Problem
+
+if TYPE_CHECKING:
+    from compactor.stages.quantize import Quantize
+    from compactor.targets import Target
+
+ANY = frozenset({"method", "keep", "repair", "max_drop"})
+INT8 = ANY | {"per_channel", "embeddings", "reduce_range"}
+ROUNDING = ("algorithm", "bits", "block", "accuracy_level")
+MEASURING = ("rows", "method", "percentile", "bias_correction", "smoothing")
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method.
+
+    Attributes:
+        precision: that the target must have.
+        uses: the settings that change what it does, with a point for those inside another.
+        since: the first onnxruntime with its kernels.
+    """
+
+    precision: str
+    uses: frozenset[str]
+    since: tuple[int, int] = (0, 0)
+
+
+METHODS: Mapping[str, Method] = {
+    "dynamic-int8": Method("int8", INT8),
+    "static-int8": Method("int8", INT8 | {f"calibration.{name}" for name in MEASURING}),
+    "int4": Method("int4", ANY | {"embeddings"} | {f"weights.{name}" for name in ROUNDING}, (1, 17)),
+    "fp16": Method("fp16", ANY),
+}
+
+
+def precisions(target: Target) -> set[str]:
+    """Return the precisions of a target; onnxruntime's CPU provider multiplies by weights in blocks of few bits on every processor."""
+    return {*target.precisions, *(["int4"] if target.provider == "CPUExecutionProvider" else [])}
+
+
+def kernel_problems(name: str, target: Target) -> Iterator[tuple[tuple[str, ...], Problem]]:
+    """Yield Q110 when the target's provider has no kernels for a method, Q121 when its oldest runtime has none yet."""
+    method, able = METHODS[name], precisions(target)
+    if method.precision not in able:
+        others = [other for other, each in METHODS.items() if each.precision in able]
+        hint = f"use method: {others[0]}" if others else "leave quantize out"
+        sentence = f"{target.name} ({target.provider}) has no {method.precision} kernels, so {name} would not run faster"
+        yield ("method",), Problem("Q110", sentence, f"{hint}, or choose another target")
+    oldest = tuple(int(part) for part in target.oldest_onnxruntime.split(".")[:2])
+    if oldest < method.since:
+        since = ".".join(str(part) for part in method.since)
+        sentence = f"{name} needs onnxruntime {since}, and {target.name} may have {target.oldest_onnxruntime}"
+        hint = (
+            f"if all your devices have a newer one, put `same_as: {target.name}`, a name, a title and "
+            'oldest_onnxruntime: "1.22" (tables in 4 bits too) into a YAML file, and its path into target; or use dynamic-int8'
+        )
+        yield ("method",), Problem("Q121", sentence, hint)
+
+
+def unused_problems(stage: Quantize) -> Iterator[tuple[tuple[str, ...], Problem]]:
+    """Yield Q123 for each setting that the method would ignore; a ladder of repair may come to all of them."""
+    if stage.repair:
+        return
+    uses = METHODS[stage.method].uses
+    if stage.method == "int4" and stage.weights.algorithm != "rtn":
+        uses |= {"calibration.rows"}
+    if stage.calibration.method != "percentile":
+        uses -= {"calibration.percentile"}
+    for path in _given(stage.key()):
+        name = ".".join(path)
+        if name in uses:
+            continue
+        users = " or ".join(other for other, each in METHODS.items() if name in each.uses)
+        yield path, Problem("Q123", f"{name} is nothing that {stage.method} looks at", f"use it with {users}, or leave it out")
+
+
+def _given(key: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the paths of the settings that are not at their default."""
+    for name, value in key.items():
+        if isinstance(value, dict):
+            yield from _given(value, (*path, name))
+        else:
+            yield (*path, name)

@@ -1,0 +1,1 @@
+"""Tests of training that knows of quantization."""
