@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from compactor.base.atomic import read_json, write_json, write_text
 from compactor.base.environment import git_state, load_average, machine, versions
 from compactor.base.reporter import Reporter
+from compactor.pipeline.cascades import measure_cascades
 from compactor.pipeline.chain import make_chain, make_controls, score_rows
 from compactor.pipeline.elsewhere import measure_further_targets, records_of, with_records
 from compactor.pipeline.estimated_rows import estimate_rows
 from compactor.pipeline.execute import Session
 from compactor.pipeline.plan import Plan, data_parts, make_plan
 from compactor.pipeline.publish import publish
+from compactor.pipeline.slower import tell_slower
 from compactor.pipeline.store import Store
 from compactor.pipeline.timing import time_rows
 
@@ -79,6 +81,8 @@ def run(
         measured = options.timing and time_rows(session, rows + controls, folder, quick=options.quick)
         if options.timing:
             estimate_rows(session, rows + controls)
+            tell_slower(session, rows, folder)
+        measure_cascades(session, rows, folder, quick=options.quick, timed=options.timing)
     finally:
         # Also after a failure: what this run has made so far is in use, and `clean` must leave it alone.
         write_json(folder / "references.json", sorted(session.references))
