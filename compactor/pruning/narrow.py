@@ -1,4 +1,4 @@
-"""Choosing what goes and taking it away layer by layer: scores → cut → refit."""
+"""Choosing what goes and taking it away layer by layer: scores → counts → cut → refit."""
 
 from __future__ import annotations
 
@@ -8,18 +8,27 @@ from typing import Any
 import numpy as np
 
 from compactor.pruning.activations import collect_moments
+from compactor.pruning.allocation import Counts, Scores
 from compactor.pruning.refit import refit_linear
-from compactor.pruning.scores import Importance, score_units
-from compactor.pruning.width import Part, Wanted, best_units, cut, finish, target_counts, trace, units
+from compactor.pruning.scores import TAYLOR, Importance, score_units
+from compactor.pruning.taylor import Losses, Tap, derivatives, mean_changes
+from compactor.pruning.width import Part, Units, Wanted, best_units, cut, finish, target_counts, trace, units
 
 Batches = Sequence[Mapping[str, np.ndarray]]
 Kept = dict[Part, list[np.ndarray]]
 
 
 def choose(
-    model: Any, wanted: Mapping[Part, Wanted], batches: Batches, *, importance: Importance, round_to: int, seed: int
+    model: Any,
+    wanted: Mapping[Part, Wanted],
+    batches: Batches,
+    *,
+    importance: Importance,
+    round_to: int,
+    seed: int,
+    losses: Losses = (),
 ) -> Kept:
-    """Choose the neurons and heads that stay.
+    """Choose the neurons and heads that stay: the best of each layer.
 
     Args:
         model: an encoder that `models.families` can describe; not changed.
@@ -28,27 +37,61 @@ def choose(
         importance: how units are scored.
         round_to: neurons kept by a share are a multiple of this; heads are not rounded.
         seed: for `random`.
+        losses: for Taylor's scores, see `compactor.pruning.taylor`.
 
     Returns:
         For each part one int64 array per layer, ascending.
 
     Raises:
-        StageError: K211 to K213 for widths that the model cannot have.
+        StageError: K211 to K213 for widths that the model cannot have, K220 for a loss without gradient.
     """
-    rng = np.random.default_rng(seed)
-    kept: Kept = {}
+    counts: Counts = {}
     for part, value in wanted.items():
-        places = units(model, part)
-        counts = target_counts([place.count for place in places], value, round_to if part == "intermediate" else 1, part)
+        now = [place.count for place in units(model, part)]
+        counts[part] = target_counts(now, value, round_to if part == "intermediate" else 1, part)
+    scores = score(model, tuple(wanted), batches, importance=importance, seed=seed, losses=losses)
+    return best(scores, counts)
+
+
+def score(
+    model: Any, parts: Sequence[Part], batches: Batches, *, importance: Importance, seed: int, losses: Losses = ()
+) -> Scores:
+    """Return the scores of all units, float64 (units,) for each part and layer; higher matters more. Arguments as in `choose`."""
+    rng = np.random.default_rng(seed)
+    places = {part: units(model, part) for part in parts}
+    if importance in TAYLOR:
+        return _taylor(model, places, losses, squared=importance == "taylor-squared")
+    found: Scores = {}
+    for part, layers in places.items():
         moments = None
         if importance == "wanda":
-            moments = collect_moments(model, [place.consumer for place in places], batches, products=False)
-        kept[part] = []
-        for number, (place, count) in enumerate(zip(places, counts, strict=True)):
-            seen = moments[number] if moments else None
-            scores = score_units(importance, place.producers, place.consumer, seen, unit=place.size, rng=rng)
-            kept[part].append(best_units(scores, count))
-    return kept
+            moments = collect_moments(model, [place.consumer for place in layers], batches, products=False)
+        found[part] = [
+            score_units(
+                importance, place.producers, place.consumer, moments[number] if moments else None, unit=place.size, rng=rng
+            )
+            for number, place in enumerate(layers)
+        ]
+    return found
+
+
+def _taylor(model: Any, places: Mapping[Part, list[Units]], losses: Losses, *, squared: bool) -> Scores:
+    """Score all parts in one pass: what goes into the consumers is what the units give."""
+    flat = [place for layers in places.values() for place in layers]
+    changes = [
+        change.reshape(len(change), -1, place.size).sum(2)
+        for change, place in zip(derivatives(model, [Tap(place.consumer) for place in flat], losses), flat, strict=True)
+    ]
+    scores = iter(each.numpy() for each in mean_changes(changes, squared=squared))
+    return {part: [next(scores) for _ in layers] for part, layers in places.items()}
+
+
+def best(scores: Scores, counts: Counts) -> Kept:
+    """Return the units with the highest scores of each layer, as many as the counts say."""
+    return {
+        part: [best_units(values, count) for values, count in zip(scores[part], layers, strict=True)]
+        for part, layers in counts.items()
+    }
 
 
 def narrow(model: Any, kept: Kept, batches: Batches | None = None) -> None:

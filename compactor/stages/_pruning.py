@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -13,23 +13,24 @@ from compactor.base.errors import StageError
 from compactor.base.finding import Finding
 from compactor.models import parameter_count, save
 from compactor.models.families import is_layered
-from compactor.models.tokenizer import copy_tokenizer
+from compactor.models.reading import copy_reader
 from compactor.models.widths import layer_widths
 from compactor.pruning.activations import run_model
 from compactor.pruning.layers import cut_layers, layers_to_keep
-from compactor.pruning.narrow import choose, narrow
+from compactor.pruning.narrow import Kept, narrow
 from compactor.pruning.prediction import predicted_parameters
-from compactor.pruning.width import Part, Wanted
+from compactor.pruning.scores import TAYLOR
+from compactor.pruning.stream import cut_stream, narrower_parameters
+from compactor.pruning.width import Part
 from compactor.stages._fitting import fit_model, validation_value
 from compactor.stages._inputs import encoded, load_model, teacher_folder, tokenizer_hash
 from compactor.stages._teachers import teacher_signal
 from compactor.stages._vocabulary import cut_vocabulary
 
 if TYPE_CHECKING:
-    from compactor.data import Encoded
     from compactor.distillation.losses import LossTerm
+    from compactor.distillation.objective import Objective, TeacherSignal
     from compactor.distillation.trainer import TrainSettings
-    from compactor.pruning.scores import Importance
     from compactor.stages._contract import Work
 
 BATCH_SIZE = 32
@@ -42,13 +43,19 @@ class Course:
     Args:
         work: the stage's; facts and findings go there.
         folder: of the model to be cut.
+
+    Class attributes:
+        stage: its name, for events and sentences.
     """
+
+    stage: ClassVar[str] = "prune"
 
     def __init__(self, work: Work, folder: Path) -> None:
         self.work, self.source = work, folder
         self.tokenizer = folder  # the folder whose tokenizer the model reads with now
         self.model = load_model(work, folder)
         self.scores: dict[str, float] = {}
+        self.label = ""  # " 2" while the second of several steps is made
         work.facts["parameters_before"] = parameter_count(self.model)
         self._score("before")
 
@@ -61,26 +68,36 @@ class Course:
         self._count(predicted)
         self.work.facts["layers"] = {"before": total, "kept": kept}
         self._score("layers")
-        self._warn_of_deep_cut(len(kept) / total, "layers")
+        self.warn_of_deep_cut(len(kept) / total, "layers")
 
-    def narrow(self, wanted: Mapping[Part, Wanted], *, importance: Importance, round_to: int, rows: int, refit: bool) -> None:
+    def narrow(self, kept: Kept, *, rows: int, refit: bool) -> None:
         """Cut neurons and heads; the score after the bare cut is taken on a copy."""
-        batches = self._calibration(rows) if refit or importance == "wanda" else []
-        before = layer_widths(self.model)
-        kept = choose(self.model, wanted, batches, importance=importance, round_to=round_to, seed=self.work.seed)
         counts: dict[Part, list[int]] = {part: [len(stay) for stay in places] for part, places in kept.items()}
         predicted = predicted_parameters(self.model, intermediate=counts.get("intermediate"), heads=counts.get("heads"))
-        if refit:
+        batches = self.calibration(rows) if refit else None
+        self._cut(lambda model, given: narrow(model, kept, given), batches, predicted, "")
+
+    def narrow_stream(self, kept: np.ndarray, batches: list[dict[str, np.ndarray]] | None) -> None:
+        """Cut channels of the residual stream; with batches, refit."""
+        predicted = narrower_parameters(self.model, len(kept))
+        self._cut(lambda model, given: cut_stream(model, kept, given), batches, predicted, "hidden ")
+
+    def _cut(self, cut: Callable[[Any, Any], None], batches: Any, predicted: int, what: str) -> None:
+        if batches is not None:
             bare = copy.deepcopy(self.model)
-            narrow(bare, kept)
-            self._score("cut", bare)
-        narrow(self.model, kept, batches if refit else None)
+            cut(bare, None)
+            self._score(f"{what}cut", bare)
+        cut(self.model, batches)
         self._count(predicted)
-        self.work.facts["widths_before"] = before
-        self._score("refit" if refit else "cut")
-        for part, places in counts.items():
-            share = min(count / width[part] for count, width in zip(places, before, strict=True))
-            self._warn_of_deep_cut(share, "neurons" if part == "intermediate" else "heads")
+        self._score(f"{what}cut" if batches is None else f"{what}refit")
+
+    def losses(self, importance: str, gradients: Literal["labels", "teacher"], rows: int) -> list[Callable[[Any], Any]]:
+        """Return the losses for Taylor's scores; none for another rule."""
+        if importance not in TAYLOR:
+            return []
+        from compactor.stages._gradients import row_losses
+
+        return row_losses(self.work, self.model, self.tokenizer, self._chosen(rows), gradients)
 
     def cut_vocabulary(self, keep: int | None, characters: Literal["all", "used"]) -> None:
         """Keep the pieces that the training texts use; the smaller tokenizer goes into the work's folder."""
@@ -94,16 +111,23 @@ class Course:
     def recover(self, settings: TrainSettings, losses: tuple[LossTerm, ...]) -> None:
         """Train on the teacher's kept answers, which belong to rows, so that the teacher may read other pieces."""
         from compactor.distillation.losses import needs
-        from compactor.distillation.objective import Objective
 
         self._keep_tokenizer()
         inside = needs(losses) & {"hidden_states", "relations"}
         if inside and tokenizer_hash(self.tokenizer) != tokenizer_hash(teacher_folder(self.work)):
-            sentence = "a loss of prune.recover looks inside the teacher, whose vocabulary is not the pruned one"
+            sentence = f"a loss of {self.stage}.recover looks inside the teacher, whose vocabulary is not the pruned one"
             raise StageError("K402", sentence, "use hinton and cross_entropy, or prune the vocabulary in a stage of its own")
-        objective = Objective(losses, teacher_signal(self.work, losses), self.model)
-        self.work.facts["training"] = fit_model(self.model, self.work, objective, settings, self.tokenizer, "recovering")
+        objective = self.objective(losses, teacher_signal(self.work, losses))
+        place = self.work.checkpoints / f"recovering{self.label.replace(' ', '-')}"
+        training = fit_model(self.model, self.work, objective, settings, self.tokenizer, "recovering", checkpoints=place)
+        self.work.facts["training"] = training
         self._score("recovered")
+
+    def objective(self, losses: tuple[LossTerm, ...], signal: TeacherSignal | None) -> Objective:
+        """Return what recovery makes small."""
+        from compactor.distillation.objective import Objective
+
+        return Objective(losses, signal, self.model)
 
     def save(self) -> None:
         """Write the model, read it back, and make sure that both answer the same to the bit."""
@@ -124,21 +148,28 @@ class Course:
 
     def _keep_tokenizer(self) -> None:
         if self.tokenizer == self.source:
-            copy_tokenizer(self.source, self.work.folder)
+            copy_reader(self.source, self.work.folder)
             self.tokenizer = self.work.folder
 
-    def _calibration(self, count: int) -> list[dict[str, np.ndarray]]:
+    def calibration(self, count: int) -> list[dict[str, np.ndarray]]:
         """Return some training rows, chosen by the seed, in batches of similar length."""
         rows = encoded(self.work, self.tokenizer)
+        return [rows.batch(numbers) for numbers in self._chosen(count)]
+
+    def _chosen(self, count: int) -> list[np.ndarray]:
+        """Return the numbers of these rows, batch by batch."""
+        rows = encoded(self.work, self.tokenizer)
         chosen = np.random.default_rng(self.work.seed).permutation(len(rows))[:count]
-        return list(_batches(rows, BATCH_SIZE, chosen[np.argsort(rows.lengths[chosen], kind="stable")]))
+        ordered = chosen[np.argsort(rows.lengths[chosen], kind="stable")]
+        return [ordered[start : start + BATCH_SIZE] for start in range(0, len(ordered), BATCH_SIZE)]
 
     def _score(self, step: str, model: Any = None) -> None:
+        step += self.label
         value = validation_value(self.model if model is None else model, self.work, self.tokenizer)
         self.scores[step] = value["value"]
         if model is None:
             self.work.facts["validation"] = value
-        self.work.reporter.event("prune", step=step, metric=value["metric"], value=value["value"])
+        self.work.reporter.event(self.stage, step=step, metric=value["metric"], value=value["value"])
 
     def _count(self, predicted: int) -> None:
         """Compare the parameters with what arithmetic said before the cut."""
@@ -148,15 +179,10 @@ class Course:
             raise StageError("K400", sentence, "this model family is not cut as it should be; please report it as a defect")
         self.work.facts["predicted_parameters"] = predicted
 
-    def _warn_of_deep_cut(self, share: float, what: str) -> None:
+    def warn_of_deep_cut(self, share: float, what: str) -> None:
+        """Tell that little was left at once."""
         if share >= 0.5:
             return
         sentence = f"prune keeps {share:.0%} of the {what} in one step; more than half at once costs much that training rarely brings back"
-        hint = "prune in two stages with recovery after each, or distill into a student of that shape"
+        hint = "prune in steps (steps: 3 with recover), or distill into a student of that shape"
         self.work.reporter.finding(Finding("K901", "warning", sentence, hint, "prune"))
-
-
-def _batches(rows: Encoded, size: int, chosen: np.ndarray | None = None) -> Iterator[dict[str, np.ndarray]]:
-    order = np.arange(len(rows)) if chosen is None else chosen
-    for start in range(0, len(order), size):
-        yield rows.batch(order[start : start + size])

@@ -1,9 +1,9 @@
-"""Take layers, neurons, heads and vocabulary pieces out of a model, and let the rest recover on the teacher's answers."""
+"""Take layers, neurons, heads, channels and vocabulary pieces out of a model, and let the rest recover on the teacher's answers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,16 +13,18 @@ from compactor.base.settings import setting
 from compactor.distillation.losses import LossList, LossTerm, needs
 from compactor.distillation.trainer import TrainSettings
 from compactor.models.students import Pieces
+from compactor.stages._aims import Aim
 from compactor.stages._contract import Stage, Work
 from compactor.stages._losses import default_losses, loss_problems
+from compactor.stages._prune_problems import combination_problems
 
 if TYPE_CHECKING:
+    from compactor.stages._pruning import Course
     from compactor.targets import Target
     from compactor.tasks import Task
 
 Count = Annotated[int, Field(ge=1, strict=True)]
 Share = Annotated[float, Field(gt=0, lt=1)]
-FEWEST_NEURONS = 8
 
 
 class Recover(TrainSettings):
@@ -52,55 +54,96 @@ class Prune(Stage):
     heads: Count | Share | tuple[Count, ...] | None = setting(
         None, "attention heads that stay: a share (0.5), a number, or a number for each layer that stays"
     )
+    hidden: Count | Share | None = setting(
+        None, "channels of the residual stream that stay, the same in all layers: a share, or a multiple of the head size"
+    )
     vocabulary: Count | Pieces | None = setting(None, "pieces that stay: a number, or {keep, characters}; WordPiece only")
-    importance: Literal["wanda", "magnitude", "random"] = setting(
-        "wanda", "what decides which neurons and heads go: weights times activations, weights alone, or chance"
+    aim: Aim | None = setting(
+        None,
+        "instead of intermediate and heads: what the model must be, and they are chosen; {ratio | parameters | size_mb | latency_ms}",
+    )
+    scope: Literal["local", "global"] = setting(
+        "local", "local: the same share in every layer; global: the least important of all layers go, so that widths differ"
+    )
+    normalise: Literal["sum", "l2", "none"] = setting(
+        "sum", "how global scope compares layers: scores divided by their sum, by their norm, or as they are"
+    )
+    floor: float = setting(
+        0.125, "share of each layer's neurons and heads that global scope, or an aim, leaves at least", ge=0, lt=1
+    )
+    importance: Literal["wanda", "magnitude", "random", "taylor", "taylor-squared"] = setting(
+        "wanda",
+        "what decides which neurons, heads and channels go: weights times activations, weights alone, chance, or how much the loss changes "
+        "to first order without them: its size, or its square",
+    )
+    gradients: Literal["labels", "teacher"] = setting(
+        "labels", "taylor: the loss whose gradients count, on the labels or on the teacher's answers"
+    )
+    steps: int = setting(
+        1, "cuts, one after the other; scores are taken again before each, and `recover` runs after each", ge=1
+    )
+    schedule: Literal["geometric", "linear", "cubic"] = setting(
+        "geometric", "of `steps`: the same share of the rest each time, as much each time, or much first and little at the end"
     )
     refit: bool = setting(True, "give the map behind a cut the least-squares weights for its old output")
     round_to: int = setting(8, "a share of neurons is rounded to a multiple of this", ge=1)
-    calibration: int = setting(256, "training rows whose activations are looked at for importance and refit", ge=1)
-    recover: Recover | None = setting(None, "train on the teacher's answers afterwards: {epochs, learning_rate, ...}")
+    calibration: int = setting(256, "training rows that importance and refit look at", ge=1)
+    recover: Recover | None = setting(None, "train on the teacher's answers after each cut: {epochs, learning_rate, ...}")
 
     @property
     def uses_extra(self) -> bool:
         """Recovery trains on the rows that an augment stage made, unless it is told not to."""
         return self.recover is not None and self.recover.extra
 
+    @property
+    def uses_target(self) -> bool:  # type: ignore[override]  # a stage's constant, here a matter of its settings
+        """An aim in megabytes or milliseconds is reached on the target."""
+        return self.aim is not None and self.aim.needs_graph
+
+    @property
+    def narrows(self) -> bool:
+        """Whether layers become narrower."""
+        return any(each is not None for each in (self.intermediate, self.heads, self.hidden, self.aim))
+
+    @property
+    def in_steps(self) -> bool:
+        """Whether the vocabulary goes first: an aim counts what is left of it, and every recovery reads the smaller one."""
+        return self.aim is not None or self.steps > 1
+
     def asks_teacher(self, task: Task) -> frozenset[str]:
-        """Return what the losses of recovery need."""
-        return frozenset() if self.recover is None else needs(self.recover.terms(task))
+        """Return what the losses of recovery, and of scores by the teacher's answers, need."""
+        asked = frozenset() if self.recover is None else needs(self.recover.terms(task))
+        return asked | ({"logits"} if self.importance.startswith("taylor") and self.gradients == "teacher" else frozenset())
 
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings."""
-        del target
         if self.recover is not None:
             yield from loss_problems(task, self.recover.terms(task), ("recover", "losses"))
-        if self.layers is None and self.intermediate is None and self.heads is None and self.vocabulary is None:
-            hint = "give layers, intermediate, heads or vocabulary, such as intermediate: 0.5"
-            yield (), Problem("P170", "prune removes nothing: no part is named", hint)
-        if isinstance(self.intermediate, int) and self.intermediate < FEWEST_NEURONS:
-            sentence = f"intermediate keeps {self.intermediate} neurons in each layer"
-            yield (
-                ("intermediate",),
-                Problem("P171", sentence, "a share has a point, as in 0.5; a number of neurons is 8 or more"),
-            )
+        if self.aim is not None:
+            yield from self.aim.problems(target)
+        yield from combination_problems(self, task)
 
     def run(self, source: Artifact | None, work: Work) -> None:
         """Fill `work.folder` with the smaller model."""
+        from compactor.stages._narrowing import narrow_in_steps
         from compactor.stages._pruning import Course
 
         assert source is not None
         course = Course(work, source.folder)
         if self.layers is not None:
             course.cut_layers(self.layers)
-        wanted: dict[Any, Any] = {"intermediate": self.intermediate, "heads": self.heads}
-        wanted = {part: value for part, value in wanted.items() if value is not None}
-        if wanted:
-            rows, refit = self.calibration, self.refit
-            course.narrow(wanted, importance=self.importance, round_to=self.round_to, rows=rows, refit=refit)
-        if self.vocabulary is not None:
-            vocabulary = Pieces(keep=self.vocabulary) if isinstance(self.vocabulary, int) else self.vocabulary
-            course.cut_vocabulary(vocabulary.keep, vocabulary.characters)
+        if self.in_steps:
+            self._cut_vocabulary(course)
+        narrowing = narrow_in_steps(course, self) if self.narrows else None
+        if not self.in_steps:
+            self._cut_vocabulary(course)
         if self.recover is not None:
             course.recover(self.recover, self.recover.terms(work.task))
         course.save()
+        if narrowing is not None:
+            narrowing.tell(work)
+
+    def _cut_vocabulary(self, course: Course) -> None:
+        if self.vocabulary is not None:
+            vocabulary = Pieces(keep=self.vocabulary) if isinstance(self.vocabulary, int) else self.vocabulary
+            course.cut_vocabulary(vocabulary.keep, vocabulary.characters)

@@ -1,0 +1,59 @@
+"""Settings of `prune` that make no sense, alone or together; told before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from compactor.base.errors import Problem
+from compactor.stages._images import prune_problems
+
+if TYPE_CHECKING:
+    from compactor.stages.prune import Prune
+    from compactor.tasks import Task
+
+FEWEST_NEURONS = 8
+Found = tuple[tuple[str | int, ...], Problem]
+
+
+def combination_problems(stage: Prune, task: Task) -> Iterator[Found]:
+    """Yield what is wrong with the settings of a stage for a task: (path inside the settings, problem)."""
+    if not stage.narrows and stage.layers is None and stage.vocabulary is None:
+        hint = "give layers, intermediate, heads, hidden, vocabulary or an aim, such as intermediate: 0.5"
+        yield (), Problem("P170", "prune removes nothing: no part is named", hint)
+    if isinstance(stage.intermediate, int) and stage.intermediate < FEWEST_NEURONS:
+        sentence = f"intermediate keeps {stage.intermediate} neurons in each layer"
+        yield (
+            ("intermediate",),
+            Problem("P171", sentence, "a share has a point, as in 0.5; a number of neurons is 8 or more"),
+        )
+    yield from prune_problems(stage, task)
+    yield from _widths_and_aim(stage)
+    if stage.steps > 1 and not stage.narrows:
+        yield (
+            ("steps",),
+            Problem(
+                "P174", "steps cut widths, and neither a width nor an aim is named", "leave steps out, or name intermediate"
+            ),
+        )
+    taylor = stage.importance.startswith("taylor")
+    if taylor and stage.gradients == "labels" and task is not None and task.label_loss is None:
+        sentence = f"{stage.importance} with gradients: labels needs labels, and the rows of {task.name} have none"
+        yield ("gradients",), Problem("P175", sentence, "use gradients: teacher")
+    if not taylor and stage.gradients != "labels":
+        sentence = f"gradients: {stage.gradients} says nothing with importance: {stage.importance}, which has no gradients"
+        yield ("gradients",), Problem("P175", sentence, "use importance: taylor, or leave gradients out")
+
+
+def _widths_and_aim(stage: Prune) -> Iterator[Found]:
+    widths = {"intermediate": stage.intermediate, "heads": stage.heads}
+    for part, value in widths.items():
+        if stage.aim is not None and value is not None:
+            sentence = f"{part} says how many stay, and the aim chooses how many"
+            yield (part,), Problem("P173", sentence, f"leave {part} out, or the aim")
+        if stage.scope == "global" and isinstance(value, tuple):
+            sentence = f"{part} names a number for each layer, and global scope chooses them"
+            yield (part,), Problem("P173", sentence, "give a share, or scope: local")
+        if stage.scope == "global" and isinstance(value, float) and value < stage.floor:
+            sentence = f"{part} keeps {value:g}, and floor leaves {stage.floor:g} in every layer"
+            yield (part,), Problem("P173", sentence, "set a smaller floor, or keep more")
