@@ -15,9 +15,7 @@ from compactor.base.errors import StageError
 from compactor.distillation.losses import Batch, LossTerm, Outputs, Shape, TopLogits, label_terms, needs
 from compactor.distillation.recording import Recorder, shape_of
 from compactor.distillation.schedules import value_at
-
-DECODER_HINT = "use losses of answers and hidden states, such as hinton and hidden_states"
-
+from compactor.models.decoders import NO_ATTENTION
 
 class TopAnswers(Protocol):
     """A teacher's kept answers of which only the highest logits of each row are there, with their rest at one temperature."""
@@ -93,7 +91,7 @@ class Objective(nn.Module):
                 "L140", f"a loss needs the teacher's {' and '.join(sorted(inside))}, and no teacher runs along", ""
             )
         if "relations" in self.wanted and any(shape.layers and not shape.heads for shape in self._shapes):
-            raise StageError("L240", "a loss compares attention, which is not recorded of decoders", DECODER_HINT)
+            raise StageError("L240", "a loss compares attention, which is not recorded of decoders", NO_ATTENTION)
         for name, term in self.terms.items():
             for sentence in term.loss.unfit(*self._shapes):
                 raise StageError("L140", f"{name} cannot apply: {sentence}", "change its options, or leave it out")

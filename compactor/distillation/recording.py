@@ -24,7 +24,7 @@ def shape_of(model: nn.Module) -> Shape:
         return Shape(0, int(config.hidden_size) if getattr(model, "gives_hidden_states", False) else 0, labels=labels)
     encoder = describe(model)
     if encoder.causal:  # its queries and keys are turned by their places after they were recorded, and see the left alone
-        return Shape(len(encoder.parts), encoder.hidden, labels=labels)
+        return Shape(len(encoder.parts), encoder.hidden, labels=labels, causal=True)
     inner = tuple(layer.query.out_features for layer in encoder.parts)
     return Shape(len(encoder.parts), encoder.hidden, inner, tuple(layer.heads for layer in encoder.parts), labels)
 

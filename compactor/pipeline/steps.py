@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from compactor.base.errors import CompactorError, Place, Problem
 from compactor.base.registry import Registry
+from compactor.models.decoders import NO_ATTENTION, is_decoder
 from compactor.pipeline.reader import DataPath, Places, describe
 from compactor.pipeline.suggest import did_you_mean
 from compactor.pipeline.translate import translate
@@ -153,6 +154,17 @@ def teaching_problems(steps: list[Step], task: Task) -> Iterator[Problem]:
             words = "probabilities" if "logits" in more else " and ".join(more).replace("_", " ")
             sentence = f"{step.name} has a loss that needs the teacher's {words}, and {steps[0].name} does not give them"
             yield Problem("P028", sentence, f"use {' and '.join(sorted(told))}, such as losses: [teacher_labels]", step.place)
+
+
+def decoder_problems(steps: list[Step], task: Task, near: tuple[Path, ...]) -> Iterator[Problem]:
+    """Yield each stage with a loss that compares attention with that of a teacher which is a decoder."""
+    name = getattr(steps[0].stage, "model", None) if steps else None
+    if not isinstance(name, str) or not is_decoder(name, near):
+        return
+    for step in steps[1:]:
+        if "relations" in step.stage.asks_teacher(task):
+            sentence = f"{step.name} has a loss that compares attention, which is not recorded of decoders, and {name} is one"
+            yield Problem("P244", sentence, NO_ATTENTION, step.place)
 
 
 def _wrong_here(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 FAMILIES = ("bert", "distilbert", "roberta", "electra")
+DECODERS = ("llama", "qwen2")
 PIECES, LABELS = 60, 3
 TRAIN = [
     "how do i cancel my card",
@@ -31,6 +32,7 @@ def model(kind: str = "bert", *, layers: int = 3, pieces: int = PIECES, seed: in
     else:
         own = {"hidden_size": 32, "num_hidden_layers": layers, "num_attention_heads": 4, "intermediate_size": 64}
         own |= {"embedding_size": 16} if kind == "electra" else {}
+        own |= {"num_key_value_heads": 2} if kind in DECODERS else {}
     config = AutoConfig.for_model(kind, **common, **own)
     built = AutoModelForSequenceClassification.from_config(config, attn_implementation="eager").float().eval()
     for parameter in built.parameters():
@@ -39,14 +41,17 @@ def model(kind: str = "bert", *, layers: int = 3, pieces: int = PIECES, seed: in
     return built
 
 
-def batches(count: int = 3, *, pieces: int = PIECES, seed: int = 0) -> list[dict[str, np.ndarray]]:
-    """Make padded batches of random pieces; the padding holds a piece that would show if it were looked at."""
+def batches(count: int = 3, *, pieces: int = PIECES, seed: int = 0, pad: int | None = None) -> list[dict[str, np.ndarray]]:
+    """Make padded batches of random pieces; the padding holds a piece that would show if it were looked at.
+
+    A decoder finds its last piece by looking for the padding piece, so it needs that one: `pad=0`.
+    """
     generator = np.random.default_rng(seed)
     made = []
     for _ in range(count):
         lengths = generator.integers(4, 13, 8)
         mask = np.arange(lengths.max())[None, :] < lengths[:, None]
-        ids = np.where(mask, generator.integers(5, pieces - 1, mask.shape), pieces - 1)
+        ids = np.where(mask, generator.integers(5, pieces - 1, mask.shape), pieces - 1 if pad is None else pad)
         made.append({"input_ids": ids.astype(np.int64), "attention_mask": mask.astype(np.int64)})
     return made
 

@@ -25,6 +25,7 @@ class Shape:
         inner: heads * head size of each layer.
         heads: attention heads of each layer.
         labels: numbers in its answer; 0 when not known.
+        causal: a piece sees only those before it, so that the first piece of a text knows nothing of it.
     """
 
     layers: int
@@ -32,6 +33,7 @@ class Shape:
     inner: tuple[int, ...] = ()
     heads: tuple[int, ...] = ()
     labels: int = 0
+    causal: bool = False
 
 
 @dataclass(frozen=True)

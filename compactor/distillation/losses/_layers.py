@@ -90,6 +90,13 @@ def states(batch: Batch, pair: Pair, projection: Tensor | None = None) -> tuple[
     return own if projection is None else own @ projection.T, taught
 
 
+def blind_first(student: Shape, teacher: Shape) -> Iterator[str]:
+    """Yield that the first piece of a text, which a loss looks at, knows nothing of the text."""
+    for who, shape in (("student", student), ("teacher", teacher)):
+        if shape.causal:
+            yield f"the {who} is a decoder, whose first piece sees nothing of the text"
+
+
 def pooled(states: Tensor, mask: Tensor, how: Literal["first", "mean"]) -> Tensor:
     """Return one vector a text, (texts, width): its first piece's state, or the mean over its real pieces."""
     if how == "first":

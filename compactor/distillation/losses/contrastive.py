@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from compactor.base.settings import setting
 from compactor.distillation.losses._contract import Batch, Loss, Need, Outputs, Shape
-from compactor.distillation.losses._layers import pooled
+from compactor.distillation.losses._layers import blind_first, pooled
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,6 +47,8 @@ class Contrastive(Loss):
         for who, shape in (("student", student), ("teacher", teacher)):
             if not shape.hidden:
                 yield f"the {who} gives no hidden states"
+        if self.of == "first":
+            yield from blind_first(student, teacher)
 
     def parameters(self, student: Shape, teacher: Shape) -> dict[str, tuple[int, int]]:
         """Return the two maps."""

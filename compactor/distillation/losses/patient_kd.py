@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from compactor.distillation.losses._contract import Batch, Shape
-from compactor.distillation.losses._layers import PROJECTION, LayerLoss, Pair, states
+from compactor.distillation.losses._layers import PROJECTION, LayerLoss, Pair, blind_first, states
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,6 +36,7 @@ class PatientKd(LayerLoss):
         yield from super().unfit(student, teacher)
         if student.layers == 1 and self.layers in {"uniform", "top"}:
             yield "a student of one layer has none below the last; write layers: last"
+        yield from blind_first(student, teacher)
 
     def count(self, labels: Tensor, mask: Tensor) -> int:
         """Return the number of texts."""

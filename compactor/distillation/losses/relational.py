@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from compactor.base.settings import setting
 from compactor.distillation.losses._contract import Batch, Loss, Need, Outputs, Shape
-from compactor.distillation.losses._layers import pooled
+from compactor.distillation.losses._layers import blind_first, pooled
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,6 +49,8 @@ class Relational(Loss):
         for who, shape in (("student", student), ("teacher", teacher)):
             if self.of != "logits" and not shape.hidden:
                 yield f"the {who} gives no hidden states; write of: logits"
+        if self.of == "first":
+            yield from blind_first(student, teacher)
 
     def count(self, labels: Tensor, mask: Tensor) -> int:
         """Return the number of rows that are related."""

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from compactor.base.atomic import write_json
+from compactor.base.errors import StageError
 from compactor.distillation.losses import Batch, Loss, Outputs
 from compactor.distillation.regimes.together import Companion, Seen, share
 from compactor.distillation.schedules import Schedule, value_at
@@ -61,6 +62,9 @@ class Exits(Companion):
         super().__init__()
         self.layers, self.classes, self.weight, self.share_of_labels = tuple(layers), classes, weight, labels
         self.label_loss, self.teacher_loss = label_loss, teacher_loss
+        if describe(student).causal:
+            sentence = "an early exit reads the first piece, and a decoder's sees nothing of the text"
+            raise StageError("L242", sentence, "leave exits out, or choose a student that is an encoder")
         self.width = describe(student).hidden
         generator = torch.Generator().manual_seed(seed)
         self.heads = nn.ModuleDict({str(layer): _head(self.width, classes, generator) for layer in layers})
