@@ -98,6 +98,19 @@ def test_a_larger_model_after_quantization_is_told():
     assert "is larger" in next(iter(smaller(1000, 1100, place=""))).sentence
 
 
+def test_what_a_file_that_did_not_shrink_holds_is_told(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    weights = [
+        onnx.numpy_helper.from_array(np.zeros(size, dtype), kind) for size, dtype, kind in ((1000, "f4", "f"), (50, "i1", "i"))
+    ]
+    path = tmp_path / "model.onnx"
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "g", [], [], weights)), path)
+    sizes = [weight.ByteSize() for weight in weights]
+    (found,) = smaller(1000, 1000, place="", model=path)
+    rest = path.stat().st_size - sum(sizes)
+    assert f"{sizes[0]:,} are float weights, {sizes[1]:,} weights in fewer bits, {rest:,} nodes" in found.sentence
+
+
 def test_many_changed_labels_are_told():
     reference = np.eye(10)
     assert not list(faithful(agreement(reference, reference), place=""))
