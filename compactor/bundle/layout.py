@@ -11,6 +11,8 @@ MODEL_FILES = {
     "int8": ("model_quantized.onnx", "q8"),
     "int4": ("model_q4.onnx", "q4"),
 }
+    "nf4": ("model_bnb4.onnx", "bnb4"),
+    "fp4": ("model_bnb4.onnx", "bnb4"),
 MANIFEST = "manifest.json"
 GOLDEN = "golden.json"
 MEASURED = "measured.json"

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from compactor.base.errors import StageError
+from compactor.base.errors import MissingError, StageError
 
 Batch = dict[str, np.ndarray]
-# input_ids, attention_mask, token_type_ids, each int64 (batch, sequence), to logits float32 (answers, labels): one answer a row, or one
+# input_ids, attention_mask, token_type_ids, each int64 (batch, sequence), or pixel_values float32 (batch, 3, height, width), to logits float32 (answers, labels): one answer a row, or one
 # a token where every token is answered, padding left out
 Answer = Callable[[Batch], np.ndarray]
 
@@ -29,13 +29,20 @@ class EncodedRows(Protocol):
         """Return rows padded to the longest of them."""
 
 
-def onnx_answer(path: Path, *, threads: int = 1) -> Answer:
-    """Load an ONNX file on the CPU.
+def onnx_answer(
+    path: Path, *, threads: int = 1, output: str | None = None, provider: str = "CPUExecutionProvider"
+) -> Answer:
+    """Load an ONNX file, by default on the CPU; its first output answers, unless another one is named.
 
     Raises:
         StageError: onnxruntime cannot load it.
+        MissingError: Q125 this machine's onnxruntime does not have the provider.
     """
     import onnxruntime
+
+    if provider not in onnxruntime.get_available_providers():
+        sentence = f"{path.name} can only be run by onnxruntime's {provider}, which is not here"
+        raise MissingError("Q125", sentence, "run this on the target's kind of machine, with its onnxruntime")
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -43,7 +50,7 @@ def onnx_answer(path: Path, *, threads: int = 1) -> Answer:
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
     except Exception as error:  # onnxruntime's own classes share no base
         reason = str(error).strip().partition("\n")[0]
         raise StageError(
@@ -52,7 +59,7 @@ def onnx_answer(path: Path, *, threads: int = 1) -> Answer:
     names = [value.name for value in session.get_inputs()]
 
     def answer(batch: Batch) -> np.ndarray:
-        return _real(session.run(None, {name: batch[name] for name in names})[0], batch)
+        return _real(session.run(None if output is None else [output], {name: batch[name] for name in names})[0], batch)
 
     return answer
 
@@ -66,9 +73,10 @@ def torch_answer(model: Any) -> Answer:
     types = (
         getattr(model.config, "type_vocab_size", 0) if "token_type_ids" in inspect.signature(model.forward).parameters else 0
     )
+    words = ["input_ids", "attention_mask"] + ["token_type_ids"] * (types > 1)
 
     def answer(batch: Batch) -> np.ndarray:
-        names = ["input_ids", "attention_mask"] + ["token_type_ids"] * (types > 1)
+        names = ["pixel_values"] if "pixel_values" in batch else words
         with torch.no_grad():
             logits: np.ndarray = model(**{name: torch.from_numpy(batch[name]) for name in names}).logits.float().numpy()
         return _real(logits, batch)

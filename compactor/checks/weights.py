@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,42 @@ def saturation(target: Target, *, reduce_range: bool, place: str) -> Iterator[Fi
     if not (reduce_range or target.int8_dot_product):
         sentence = f"{target.name} has no 8-bit dot products, and with 8-bit weights its 16-bit sums may overflow: answers differ there"
         yield Finding("Q118", "warning", sentence, "leave reduce_range out, which gives 7-bit weights on this target", place)
+
+
+def beyond_half(overflowing: Mapping[str, float], *, place: str) -> Iterator[Finding]:
+    """Yield a note when nodes stay in fp32 because float16 could not hold their numbers.
+
+    Args:
+        overflowing: the largest magnitude that each such node reads or gives, by its name.
+        place: for the finding.
+    """
+    if overflowing:
+        name, largest = max(overflowing.items(), key=lambda each: each[1])
+        nodes = "1 node stays" if len(overflowing) == 1 else f"{len(overflowing)} nodes stay"
+        sentence = f"{nodes} in fp32, since float16 ends at 65,504: {name} has up to {largest:,.0f}"
+        yield Finding(
+            "Q124",
+            "note",
+            sentence,
+            "texts unlike the calibration rows may go further: raise calibration.rows, or use bf16",
+            place,
+        )
+
+
+def float_convolutions(model: onnx.ModelProto, *, place: str) -> Iterator[Finding]:
+    """Yield a note when convolutions, such as the one that cuts an image into patches, still hold floats."""
+    from onnx import TensorProto
+
+    floats = {t.name: math.prod(t.dims) for t in model.graph.initializer if t.data_type == TensorProto.FLOAT}
+    left = [node for node in model.graph.node if node.op_type == "Conv" and node.input[1] in floats]
+    if not left:
+        return
+    numbers = sum(floats[node.input[1]] for node in left)
+    sentence = f"{len(left)} convolution{'s' * (len(left) > 1)} with {numbers:,} weights stay{'s' * (len(left) == 1)} in fp32: {left[0].name}"
+    hint = (
+        "one product of an answer; onnxruntime's 8-bit convolutions need ranges of their own, which dynamic-int8 does not have"
+    )
+    yield Finding("Q180", "note", sentence, hint, place)
 
 
 def few_bits(target: Target, *, place: str) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Fewer bits in an ONNX graph: dynamic and static int8 for processors, weights alone in 2 to 8 bits for size, float16 for GPUs."""
+"""Fewer bits in an ONNX graph: dynamic and static int8 for processors, weights alone in 2 to 8 bits for size, 16-bit floats for GPUs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from compactor.quantization.bfloat import convert_bf16
     from compactor.quantization.dynamic import quantize_dynamic_int8
+    from compactor.quantization.four_bit_floats import quantize_four_bit_floats
     from compactor.quantization.half import convert_fp16
     from compactor.quantization.static import quantize_static_int8
     from compactor.quantization.weight_only import quantize_weights
@@ -16,10 +18,19 @@ _HOMES = {
     "quantize_dynamic_int8": "dynamic",
     "quantize_static_int8": "static",
     "quantize_weights": "weight_only",
+    "quantize_four_bit_floats": "four_bit_floats",
     "convert_fp16": "half",
+    "convert_bf16": "bfloat",
 }
 
-__all__ = ["convert_fp16", "quantize_dynamic_int8", "quantize_static_int8", "quantize_weights"]
+__all__ = [
+    "convert_bf16",
+    "convert_fp16",
+    "quantize_dynamic_int8",
+    "quantize_four_bit_floats",
+    "quantize_static_int8",
+    "quantize_weights",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -23,6 +23,7 @@ QUANTIZED_OPERATORS = frozenset(
         "DequantizeLinear",
         "QLinearMatMul",
         "MatMulNBits",
+        "MatMulBnb4",
         "GatherBlockQuantized",
     )
 )
@@ -47,7 +48,8 @@ def load_float(source: Path) -> onnx.ModelProto:
     """
     model = onnx.load(str(source / "model.onnx"))
     found = {node.op_type for node in model.graph.node} & QUANTIZED_OPERATORS
-    found |= {"float16 weights" for tensor in model.graph.initializer if tensor.data_type == TensorProto.FLOAT16}
+    halves = {TensorProto.FLOAT16, TensorProto.BFLOAT16}
+    found |= {"16-bit weights" for tensor in model.graph.initializer if tensor.data_type in halves}
     if found:
         sentence = f"the model is quantized already ({', '.join(sorted(found))})"
         raise StageError("Q102", sentence, "quantize once, and from the fp32 export")
@@ -139,6 +141,28 @@ def account(model: onnx.ModelProto, chosen: Chosen) -> dict[str, Any]:
         "float_parameters": sum(size for kind, size in sizes.values() if kind == TensorProto.FLOAT),
         "operators": {name: counts[name] for name in sorted(QUANTIZED_OPERATORS & counts.keys())},
     }
+
+
+def float_outputs(model: onnx.ModelProto) -> list[str]:
+    """Return the names of the float32 tensors that nodes give, as far as shape inference knows their type."""
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    kinds = {value.name: value.type.tensor_type.elem_type for value in (*inferred.value_info, *inferred.output)}
+    return [name for node in model.graph.node for name in node.output if kinds.get(name) == TensorProto.FLOAT]
+
+
+def put_in_order(graph: onnx.GraphProto) -> None:
+    """Put nodes behind those whose outputs they read, as ONNX asks, each as early as it can stand."""
+    waiting = [onnx.NodeProto.FromString(node.SerializeToString()) for node in graph.node]
+    made = {name for node in waiting for name in node.output}
+    del graph.node[:]
+    while waiting:
+        ready = [node for node in waiting if not made.intersection(node.input)]
+        if not ready:
+            raise ValueError("the graph has a cycle")
+        graph.node.extend(ready)
+        made.difference_update(name for node in ready for name in node.output)
+        done = {id(node) for node in ready}
+        waiting = [node for node in waiting if id(node) not in done]
 
 
 def drop_unused(graph: onnx.GraphProto) -> None:

@@ -66,14 +66,14 @@ def quantize_weights(
         rounded, told = _rounded(model, chosen, list(batches), algorithm, bits, block, place)
     parameters = sum(each.codes.size for each in rounded.values())
     _put_products(model, chosen, rounded, accuracy_level)
-    parameters += _put_tables(model, chosen, max(bits, TABLE_BITS), block if block_tables else None)
+    parameters += put_tables(model, chosen, max(bits, TABLE_BITS), block if block_tables else None)
     strip(model)
     size_bytes = write_folder(model, source, folder, precision=f"int{bits}-{algorithm}")
     return {
         "algorithm": algorithm,
         "bits": bits,
         "block": block,
-        **_account(model, chosen),
+        **account_weights(model, chosen),
         "quantized_parameters": parameters,
         **told,
         "size_bytes": size_bytes,
@@ -81,11 +81,11 @@ def quantize_weights(
     }
 
 
-def _account(model: onnx.ModelProto, chosen: Chosen) -> dict[str, Any]:
+def account_weights(model: onnx.ModelProto, chosen: Chosen) -> dict[str, Any]:
     """Say what became of the nodes, and how many weights are still in float (the scales of blocks not counted)."""
     counts = Counter(node.op_type for node in model.graph.node)
     kinds = [(tensor.data_type, int(np.prod(tensor.dims, dtype=np.int64))) for tensor in model.graph.initializer]
-    scales = sum(t.dims[0] * t.dims[1] for t in model.graph.initializer if t.name.endswith("_block_scales"))
+    scales = sum(int(np.prod(t.dims, dtype=np.int64)) for t in model.graph.initializer if t.name.endswith("_block_scales"))
     return {
         "quantized_nodes": len(chosen.products) + len(chosen.tables),
         "kept_nodes": list(chosen.kept),
@@ -110,7 +110,7 @@ def _rounded(
 def _put_products(model: onnx.ModelProto, chosen: Chosen, rounded: dict[str, Blocks], accuracy_level: int) -> None:
     """Turn each chosen MatMul into MatMulNBits, in place."""
     for name, blocks in rounded.items():
-        _add(model, name, {"codes": blocks.packed_codes(), "block_scales": blocks.scales, "zeros": blocks.packed_zeros()})
+        add_parts(model, name, {"codes": blocks.packed_codes(), "block_scales": blocks.scales, "zeros": blocks.packed_zeros()})
     for node in model.graph.node:
         if node.name not in chosen.products:
             continue
@@ -118,11 +118,11 @@ def _put_products(model: onnx.ModelProto, chosen: Chosen, rounded: dict[str, Blo
         blocks = rounded[matrix]
         sizes = {"K": blocks.codes.shape[1], "N": blocks.codes.shape[0], "bits": blocks.bits, "block_size": blocks.block}
         inputs = [node.input[0], *(f"{matrix}_{part}" for part in ("codes", "block_scales", "zeros"))]
-        _become(node, "MatMulNBits", inputs, {**sizes, "accuracy_level": accuracy_level})
-    _import(model)
+        become(node, "MatMulNBits", inputs, {**sizes, "accuracy_level": accuracy_level})
+    import_domain(model)
 
 
-def _put_tables(model: onnx.ModelProto, chosen: Chosen, bits: int, block: int | None) -> int:
+def put_tables(model: onnx.ModelProto, chosen: Chosen, bits: int, block: int | None) -> int:
     """Turn each chosen Gather into GatherBlockQuantized or, where blocks do not fit the width, int8; return the parameters quantized."""
     tables = {node.input[0] for node in model.graph.node if node.name in chosen.tables}
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name in tables}
@@ -131,26 +131,28 @@ def _put_tables(model: onnx.ModelProto, chosen: Chosen, bits: int, block: int | 
         assert block
         blocks = round_to_nearest(array, bits, block)
         codes = blocks.packed_codes().reshape(len(array), -1)
-        _add(model, name, {"codes": codes, "block_scales": blocks.scales, "zeros": blocks.packed_zeros()})
+        add_parts(model, name, {"codes": codes, "block_scales": blocks.scales, "zeros": blocks.packed_zeros()})
     for node in model.graph.node:
         if node.name in chosen.tables and node.input[0] in fitting:
             table, indices = node.input[:2]
             inputs = [f"{table}_codes", indices, f"{table}_block_scales", f"{table}_zeros"]
             attributes = {"bits": bits, "block_size": block or 0, "gather_axis": 0, "quantize_axis": 1}
-            _become(node, "GatherBlockQuantized", inputs, attributes)
+            become(node, "GatherBlockQuantized", inputs, attributes)
     quantize_tables(model, [node.name for node in model.graph.node if node.name in chosen.tables and node.op_type == "Gather"])
     return sum(array.size for array in arrays.values())
 
 
-def _add(model: onnx.ModelProto, name: str, parts: dict[str, np.ndarray]) -> None:
+def add_parts(model: onnx.ModelProto, name: str, parts: dict[str, np.ndarray]) -> None:
+    """Add what stands for an initializer, under its name and the parts' own."""
     model.graph.initializer.extend(numpy_helper.from_array(array, f"{name}_{part}") for part, array in parts.items())
 
 
-def _become(node: onnx.NodeProto, operator: str, inputs: Sequence[str], attributes: dict[str, int]) -> None:
+def become(node: onnx.NodeProto, operator: str, inputs: Sequence[str], attributes: dict[str, int]) -> None:
     """Make a node another one with the same name and output, in place."""
     node.CopyFrom(helper.make_node(operator, list(inputs), list(node.output), node.name, domain=DOMAIN, **attributes))
 
 
-def _import(model: onnx.ModelProto) -> None:
+def import_domain(model: onnx.ModelProto) -> None:
+    """Let the graph use onnxruntime's own operators."""
     if DOMAIN not in {opset.domain for opset in model.opset_import}:
         model.opset_import.append(helper.make_opsetid(DOMAIN, 1))

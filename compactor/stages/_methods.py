@@ -37,7 +37,17 @@ METHODS: Mapping[str, Method] = {
     "dynamic-int8": Method("int8", INT8),
     "static-int8": Method("int8", INT8 | {f"calibration.{name}" for name in MEASURING}),
     "int4": Method("int4", ANY | {"embeddings"} | {f"weights.{name}" for name in ROUNDING}, (1, 17)),
-    "fp16": Method("fp16", ANY),
+    "nf4": Method("int4", ANY | {"embeddings", "weights.block"}, (1, 17)),
+    "fp4": Method("int4", ANY | {"embeddings", "weights.block"}, (1, 17)),
+    "fp16": Method("fp16", ANY | {"calibration.rows"}),
+    "bf16": Method("bf16", ANY),
+}
+
+
+# Settings that only some forms of a method look at.
+USERS = {
+    "calibration.percentile": "calibration: {method: percentile} of static-int8",
+    "calibration.rows": "static-int8, fp16, or weights: {algorithm: gptq or awq} of int4",
 }
 
 
@@ -78,7 +88,7 @@ def unused_problems(stage: Quantize) -> Iterator[tuple[tuple[str, ...], Problem]
         name = ".".join(path)
         if name in uses:
             continue
-        users = " or ".join(other for other, each in METHODS.items() if name in each.uses)
+        users = USERS.get(name) or " or ".join(other for other, each in METHODS.items() if name in each.uses)
         yield path, Problem("Q123", f"{name} is nothing that {stage.method} looks at", f"use it with {users}, or leave it out")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compactor.base.errors import StageError
+from compactor.stages._methods import METHODS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,30 +21,42 @@ BLOCK_TABLES_SINCE = (1, 22)  # the first onnxruntime with kernels for tables in
 
 def quantized(settings: Quantize, source: Path, folder: Path, work: Work, keep: Sequence[str]) -> dict[str, Any]:
     """Fill a folder by one method, nodes in `keep` left in float; return its facts, `method` first."""
-    from compactor.quantization import convert_fp16, quantize_dynamic_int8, quantize_static_int8, quantize_weights
+    make = {"int8": _int8, "int4": _few_bits}.get(METHODS[settings.method].precision, _halves)
+    return {"method": settings.method, **make(settings, source, folder, work, keep)}
 
-    method: dict[str, Any] = {"method": settings.method}
-    if settings.method == "fp16":
-        return {**method, **convert_fp16(source, folder, keep=keep)}
-    if settings.method == "int4":
-        names = ("algorithm", "bits", "block", "accuracy_level")
-        rounding: dict[str, Any] = {name: getattr(settings.weights, name) for name in names}
-        rows = calibration_rows(settings, source, work) if settings.weights.algorithm != "rtn" else iter(())
-        rounding["block_tables"] = version(work.target.oldest_onnxruntime) >= BLOCK_TABLES_SINCE
-        return {**method, **quantize_weights(source, folder, rows, embeddings=settings.embeddings, keep=keep, **rounding)}
-    reduce_range = settings.seven_bits(work.target)
-    int8: dict[str, Any] = {
-        "reduce_range": reduce_range,
-        "per_channel": settings.per_channel,
-        "embeddings": settings.embeddings,
-        "keep": keep,
-    }
+
+def _int8(settings: Quantize, source: Path, folder: Path, work: Work, keep: Sequence[str]) -> dict[str, Any]:
+    from compactor.quantization import quantize_dynamic_int8, quantize_static_int8
+
+    reduce_range, calibration = settings.seven_bits(work.target), settings.calibration
+    told = {"reduce_range": reduce_range}
+    int8: dict[str, Any] = {"per_channel": settings.per_channel, "embeddings": settings.embeddings, "keep": keep, **told}
     if settings.method == "dynamic-int8":
-        return {**method, **quantize_dynamic_int8(source, folder, **int8), "reduce_range": reduce_range}
-    calibration = settings.calibration
+        return {**quantize_dynamic_int8(source, folder, **int8), **told}
     measuring = {name: getattr(calibration, name) for name in ("method", "percentile", "bias_correction", "smoothing")}
     rows = calibration_rows(settings, source, work)
-    return {**method, **quantize_static_int8(source, folder, rows, **measuring, **int8), "reduce_range": reduce_range}
+    return {**quantize_static_int8(source, folder, rows, **measuring, **int8), **told}
+
+
+def _few_bits(settings: Quantize, source: Path, folder: Path, work: Work, keep: Sequence[str]) -> dict[str, Any]:
+    from compactor.quantization import quantize_four_bit_floats, quantize_weights
+
+    weights = settings.weights
+    given: dict[str, Any] = {"block": weights.block, "embeddings": settings.embeddings, "keep": keep}
+    given["block_tables"] = version(work.target.oldest_onnxruntime) >= BLOCK_TABLES_SINCE
+    if settings.method != "int4":
+        return quantize_four_bit_floats(source, folder, kind="nf4" if settings.method == "nf4" else "fp4", **given)
+    rows = calibration_rows(settings, source, work) if weights.algorithm != "rtn" else iter(())
+    rounding: dict[str, Any] = {name: getattr(weights, name) for name in ("algorithm", "bits", "accuracy_level")}
+    return quantize_weights(source, folder, rows, **rounding, **given)
+
+
+def _halves(settings: Quantize, source: Path, folder: Path, work: Work, keep: Sequence[str]) -> dict[str, Any]:
+    from compactor.quantization import convert_bf16, convert_fp16
+
+    if settings.method == "bf16":
+        return convert_bf16(source, folder, keep=keep)
+    return convert_fp16(source, folder, calibration_rows(settings, source, work), keep=keep)
 
 
 def version(text: str) -> tuple[int, ...]:
@@ -77,7 +90,9 @@ def compare(source: Path, work: Work) -> None:
 
     rows = encoded(work, source, "validation")
     chosen = spread(rows, COMPARED_ROWS)
-    answer = onnx_answer(work.folder / "model.onnx", threads=work.threads)
+    # Answers of float16 are the same on the processor; of bfloat16 it has none.
+    provider = work.target.provider if work.facts["quantize"]["method"] == "bf16" else "CPUExecutionProvider"
+    answer = onnx_answer(work.folder / "model.onnx", threads=work.threads, provider=provider)
     reference = answer_one_by_one(onnx_answer(source / "model.onnx", threads=work.threads), rows, chosen)
     candidate = answer_one_by_one(answer, rows, chosen)
     for finding in finite(candidate, place="model.onnx"):
@@ -89,7 +104,7 @@ def compare(source: Path, work: Work) -> None:
     for findings in (
         faithful(found, place="model.onnx"),
         padding(moved, place="model.onnx"),
-        smaller(before, after, place="model.onnx"),
+        smaller(before, after, place="model.onnx", model=work.folder / "model.onnx"),
     ):
         for finding in findings:
             work.reporter.finding(finding)
@@ -100,12 +115,14 @@ def tell_weights(work: Work, precision: str) -> None:
     import onnx
 
     from compactor.checks.gain import gain
-    from compactor.checks.weights import duplicates, few_bits, float_convolutions, float_tables, saturation
+    from compactor.checks.weights import beyond_half, duplicates, few_bits, float_convolutions, float_tables, saturation
 
     place = "model.onnx"
     model = onnx.load(str(work.folder / place))
     found = [*duplicates(model, place=place)]
-    if precision != "fp16":
+    if precision in {"fp16", "bf16"}:
+        found += beyond_half(work.facts["quantize"].get("overflowing_nodes", {}), place=place)
+    else:
         found += [*float_tables(model, place=place), *float_convolutions(model, place=place)]
     if precision == "int8":
         found += gain(work.target, place=place)

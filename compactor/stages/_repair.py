@@ -181,13 +181,13 @@ def repaired(bench: Bench, keep: Sequence[str]) -> tuple[Try, list[Try]]:
 
 def _rungs(settings: Quantize, work: Work) -> Iterator[tuple[str, Quantize]]:
     """Yield what to try next, the cheapest repair first, as far as the target has kernels for it."""
-    if settings.method == "fp16":
+    if settings.method in {"fp16", "bf16"}:
         return
     if not settings.per_channel:
         settings = settings.model_copy(update={"per_channel": True})
         yield "a scale for each column", settings
     yield SENSITIVE, settings
-    if settings.method == "int4" and "int8" in work.target.precisions:
+    if settings.method in {"int4", "nf4", "fp4"} and "int8" in work.target.precisions:
         yield "8 bits", settings.model_copy(update={"method": "dynamic-int8"})
     if settings.method != "static-int8" and "int8" in work.target.precisions:
         yield "static ranges", settings.model_copy(update={"method": "static-int8"})

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Calibration(Settings):
-    """Rows on which static quantization, gptq and awq measure activations."""
+    """Rows on which static quantization, gptq, awq and fp16 measure activations."""
 
     rows: int = setting(128, "training rows, of all lengths", ge=1)
     method: Literal["minmax", "average", "percentile", "entropy"] = setting(
@@ -57,13 +57,14 @@ class Quantize(Stage):
     gives: ClassVar[str] = "onnx"
     uses_target: ClassVar[bool] = True
 
-    method: Literal["dynamic-int8", "static-int8", "int4", "fp16"] = setting(
+    method: Literal["dynamic-int8", "static-int8", "int4", "nf4", "fp4", "fp16", "bf16"] = setting(
         "dynamic-int8",
         "dynamic-int8: activations quantized for each answer; static-int8: with ranges measured beforehand, no answer depends on its "
-        "batch; int4: weights alone in few bits, for size and not for speed (`weights`); fp16: for GPUs",
+        "batch; int4: weights alone in few bits, for size and not for speed (`weights`); nf4, fp4: bitsandbytes' 4-bit codes, for size; "
+        "fp16: for GPUs, what would overflow left in fp32; bf16: for GPUs",
     )
     per_channel: bool = setting(True, "int8: one scale a column of a matrix, which halves the error")
-    embeddings: bool = setting(True, "int8, int4: quantize the lookup tables too")
+    embeddings: bool = setting(True, "8 and 4 bits: quantize the lookup tables too")
     keep: tuple[str, ...] | Literal["auto"] = setting(
         (),
         "patterns of node names to leave in float, such as '*classifier*'; auto: those whose quantization costs most for their size, as "
@@ -79,8 +80,8 @@ class Quantize(Stage):
         "of `keep: auto` and `repair`: how far the task's figure on validation rows may fall below the fp32 graph's",
         ge=0,
     )
-    calibration: Calibration = setting(Calibration(), "static-int8, gptq, awq: how activations are measured")
-    weights: Weights = setting(Weights(), "int4: how weights are rounded")
+    calibration: Calibration = setting(Calibration, "static-int8, gptq, awq, fp16: how activations are measured")
+    weights: Weights = setting(Weights, "int4, nf4, fp4: how weights are rounded")
     reduce_range: bool | None = setting(None, "int8: 7-bit weights; by default where the target has no 8-bit dot products")
 
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:

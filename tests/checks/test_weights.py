@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import numpy_helper
 
-from compactor.checks.weights import duplicates, few_bits, float_tables, saturation
+from compactor.checks.weights import beyond_half, duplicates, few_bits, float_tables, saturation
 from compactor.targets import Target
 from tests.quantization import bag
 
@@ -46,3 +46,11 @@ def test_sums_overflow_only_with_eight_bits_and_without_dot_products(dot, reduce
 def test_kernels_of_an_old_runtime_are_not_promised():
     assert not list(few_bits(target(oldest_onnxruntime="1.31"), place="model.onnx"))
     assert [finding.code for finding in few_bits(target(oldest_onnxruntime="1.16"), place="model.onnx")] == ["Q119"]
+
+
+def test_what_float16_cannot_hold_is_told_with_the_farthest_node():
+    assert not list(beyond_half({}, place="model.onnx"))
+    (found,) = beyond_half({"/a": 70_000.0, "/b": 3e6}, place="model.onnx")
+    assert found.code == "Q124"
+    assert "2 nodes stay in fp32" in found.sentence
+    assert "/b has up to 3,000,000" in found.sentence

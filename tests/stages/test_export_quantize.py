@@ -97,7 +97,7 @@ def test_a_graph_that_answers_otherwise_ends_the_stage(place, monkeypatch):
 
 
 @pytest.mark.model
-@pytest.mark.parametrize("method", ["dynamic-int8", "static-int8", "fp16"])
+@pytest.mark.parametrize("method", ["dynamic-int8", "static-int8", "nf4", "fp4", "fp16"])
 def test_a_quantized_model_agrees_with_the_float_one(place, method):
     root, data, _, source, _ = place
     work = handle(root, method, data)
@@ -105,11 +105,21 @@ def test_a_quantized_model_agrees_with_the_float_one(place, method):
     assert work.facts["agreement_with_fp32"]["cosine"] > 0.98
     assert work.facts["agreement_with_fp32"]["top1"] > 0.9
     assert work.facts["size_bytes"]["after"] < work.facts["size_bytes"]["before"]
-    precision = {"dynamic-int8": "int8-dynamic", "static-int8": "int8-static", "fp16": "fp16"}[method]
+    precision = {"dynamic-int8": "int8-dynamic", "static-int8": "int8-static"}.get(method, method)
     assert json.loads((work.folder / "interface.json").read_text())["precision"] == precision
     if method == "static-int8":
         assert work.facts["quantize"]["calibration_rows"] == 16
         assert "Q103" not in {finding.code for finding in work.reporter.findings}
+
+
+@pytest.mark.model
+def test_bfloat16_is_compared_where_its_kernels_are_and_nowhere_else(place):
+    from compactor.base.errors import MissingError
+
+    root, data, _, source, _ = place
+    work = handle(root, "bf16", data, provider="CUDAExecutionProvider")
+    with pytest.raises(MissingError, match="CUDAExecutionProvider, which is not here"):
+        Quantize(method="bf16").run(source, work)
 
 
 @pytest.mark.model
