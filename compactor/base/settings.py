@@ -35,14 +35,17 @@ def setting(default: Any = ..., doc: str = "", *, free: bool = False, **limits: 
     """Declare one setting.
 
     Args:
-        default: the value used when the profile is silent; `...` makes it required.
+        default: the value used when the profile is silent, or what makes it, such as the class of the settings below; `...` makes it
+            required. Settings inside settings are named by their class: an instance would make them ready at every start.
         doc: one line for `--help`, the docs page and the JSON schema.
         free: the setting cannot change the result (log interval, workers) and stays out of the cache key.
         limits: pydantic's own, such as `gt=0` or `le=1`.
     """
     extra: dict[str, Any] | None = {"free": True} if free else None
     if isinstance(default, (list, dict, set)):
-        return Field(default_factory=lambda: default.copy(), description=doc, json_schema_extra=extra, **limits)
+        return Field(default_factory=default.copy, description=doc, json_schema_extra=extra, **limits)
+    if callable(default):
+        return Field(default_factory=default, description=doc, json_schema_extra=extra, **limits)
     return Field(default, description=doc, json_schema_extra=extra, **limits)
 
 
