@@ -11,7 +11,6 @@ from types import ModuleType
 from typing import Generic, TypeVar
 
 from compactor.base.errors import CompactorError
-from compactor.base.hashing import hash_file
 
 Contract = TypeVar("Contract")
 USER_MODULE = "compactor_user_"
@@ -47,7 +46,11 @@ class Registry(Generic[Contract]):
 
     def source_hash(self, name: str, near: Path | None = None) -> str:
         """Return the hash of a user's own file, for the cache key; an empty string for a shipped member."""
-        return hash_file((near or Path()) / name) if name.endswith(".py") else ""
+        if not name.endswith(".py"):
+            return ""
+        from compactor.base.hashing import hash_file
+
+        return hash_file((near or Path()) / name)
 
     def _member(self, module: ModuleType, name: str) -> type[Contract]:
         found = [

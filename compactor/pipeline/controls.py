@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from compactor.base.artifact import Artifact
 from compactor.base.finding import Finding
-from compactor.base.settings import Settings, setting
 from compactor.distillation.trainer import TrainSettings
 from compactor.pipeline.execute import Done, Session, execute
 from compactor.pipeline.plan import Plan, PlannedStep, plan_step
@@ -17,14 +16,6 @@ from compactor.stages import STAGES, Stage
 
 if TYPE_CHECKING:
     import numpy as np
-
-
-class Controls(Settings):
-    """Which controls to make."""
-
-    labels_only: bool = setting(True, "train the same student on the labels alone, without the teacher")
-    teacher_int8: bool = setting(True, "only export and quantize the teacher, without making it smaller")
-    linear: bool = setting(True, "fit an n-gram linear model (TF-IDF and logistic regression)")
 
 
 @dataclass(frozen=True)
@@ -65,11 +56,12 @@ def make_control(session: Session, control: Control, made: dict[str, Artifact], 
         done = execute(session, step, source, teacher)
         made[step.key] = done.artifact
     assert done is not None
+
+
 def _settled(session: Session, step: PlannedStep) -> Stage:
     """Return a step's settings with what it chose for itself while it was made."""
     made = session.store.find(step.key)
     return step.stage if made is None else step.stage.settled(made.facts)
-
 
     return done
 

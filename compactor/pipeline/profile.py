@@ -11,11 +11,10 @@ from pydantic import ValidationError
 
 from compactor.base.errors import Problem, ProfileError
 from compactor.base.registry import Registry
-from compactor.base.settings import Settings, setting
-from compactor.data import DataSettings
-from compactor.pipeline.also import Also, Elsewhere
+from compactor.data.settings import DataSettings
+from compactor.pipeline.also import Elsewhere
 from compactor.pipeline.budget import Budget
-from compactor.pipeline.controls import Controls
+from compactor.pipeline.head import Controls, Head
 from compactor.pipeline.named_files import data_problems, find, model_problems, near_folders
 from compactor.pipeline.overrides import override
 from compactor.pipeline.reader import DataPath, Places, read_document
@@ -29,29 +28,6 @@ from compactor.targets import Target, load_target, resolved, target_names
 from compactor.tasks import TASKS, Task
 
 __all__ = ["Head", "Profile", "Step", "load_profile", "near_folders"]
-
-SAFE_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
-
-
-class Head(Settings):
-    """Everything of a profile but the settings of its stages."""
-
-    name: str = setting(
-        doc="name of the run folder: letters, digits, '-', '_' and '.'", pattern=SAFE_NAME, examples=["my-model"]
-    )
-    task: str = setting(
-        doc=f"what the model must do: {', '.join(name.replace('_', '-') for name in TASKS.names())}",
-        examples=["text-classification"],
-    )
-    target: str = setting(
-        doc="where the model must run: a shipped target, or the path of a target YAML", examples=["laptop-cpu"]
-    )
-    budget: Budget = setting(Budget(), doc="limits that decide pass or fail")
-    seed: int = setting(0, doc="for every random choice", ge=0, lt=2**31)
-    data: DataSettings = setting(doc="the rows to learn from and to score on", examples=["{train: train.csv, test: test.csv}"])
-    stages: list[Any] = setting(doc="the stages in order, each a name with its settings", examples=["[- teacher: {...}, ...]"])
-    controls: Controls = setting(Controls(), doc="rows outside the chain that tell what a gain is worth")
-    also: list[Also] = setting([], doc="further targets that the packaged model is measured on; the budget is not judged there")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from compactor.base.registry import Registry
-from compactor.pipeline.profile import Head
+from compactor.pipeline.head import Head
 from compactor.stages import STAGES, Stage
 from compactor.targets import target_names
 from compactor.tasks import TASKS

@@ -12,7 +12,7 @@ from pydantic_core import PydanticUndefined
 
 from compactor.augmentation.operations import OPERATIONS
 from compactor.distillation.losses import LOSSES
-from compactor.pipeline.profile import Head
+from compactor.pipeline.head import Head
 from compactor.stages import STAGES
 
 INTRODUCTION = """\
@@ -66,14 +66,13 @@ def _row(name: str, field: FieldInfo) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    if field.default_factory is not None:
-        return ""
-    if field.default is PydanticUndefined:
+    default = field.get_default(call_default_factory=True)
+    if default is PydanticUndefined:
         return "*needed*"
-    if isinstance(field.default, BaseModel):
-        changed = field.default.model_dump(exclude_unset=True)
+    if isinstance(default, BaseModel):
+        changed = default.model_dump(exclude_unset=True)
         return f"`{changed}`" if changed else ""
-    return "" if field.default is None else f"`{field.default}`"
+    return "" if default is None or field.default_factory is not None else f"`{default}`"
 
 
 def _type(annotation: Any) -> str:

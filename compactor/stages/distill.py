@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -45,7 +46,7 @@ class Distill(Stage):
 
     student: Student = Field(default_factory=TransformerStudent, description="its shape and first weights")
     losses: LossList = Field(default_factory=default_losses, description="what is made small: a list of weighted losses")
-    train: TrainSettings = setting(TrainSettings(epochs=10.0, learning_rate=2e-4), "how long and how fast")
+    train: TrainSettings = setting(partial(TrainSettings, epochs=10.0, learning_rate=2e-4), "how long and how fast")
     phases: tuple[Phase, ...] = setting((), "several trainings in order, instead of losses and train: [{losses, train}, ...]")
     teacher: str = setting(
         FIRST, "who teaches: first (of the chain), previous (what this stage starts from), a model folder, or a hub id"

@@ -63,7 +63,7 @@ class Target(Settings):
     host: str | None = setting(
         None, doc="where the device is, as ssh takes it: pi@board, or a Host of ~/.ssh/config", free=True
     )
-    ssh: Ssh = setting(Ssh(), doc="how to reach `host`", free=True)
+    ssh: Ssh = setting(Ssh, doc="how to reach `host`", free=True)
     speed: Speed | None = setting(None, doc="what is published of such chips, for estimates", free=True)
     calibration: Calibration | None = setting(
         None, doc="constants measured on the device by `compactor targets calibrate`, for estimates", free=True

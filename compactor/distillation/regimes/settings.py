@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -22,7 +23,7 @@ class Phase(Settings):
     """One of several trainings in order."""
 
     losses: LossList | None = setting(None, "what is made small in this phase; by default as for a single training")
-    train: TrainSettings = setting(TrainSettings(epochs=10.0, learning_rate=2e-4), "how long and how fast")
+    train: TrainSettings = setting(partial(TrainSettings, epochs=10.0, learning_rate=2e-4), "how long and how fast")
     freeze: int | None = setting(
         None, "the embeddings and so many of the lowest layers stay as they are; 0 is the embeddings alone", ge=0
     )
