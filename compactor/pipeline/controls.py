@@ -56,13 +56,6 @@ def make_control(session: Session, control: Control, made: dict[str, Artifact], 
         done = execute(session, step, source, teacher)
         made[step.key] = done.artifact
     assert done is not None
-
-
-def _settled(session: Session, step: PlannedStep) -> Stage:
-    """Return a step's settings with what it chose for itself while it was made."""
-    made = session.store.find(step.key)
-    return step.stage if made is None else step.stage.settled(made.facts)
-
     return done
 
 
@@ -70,6 +63,12 @@ def _step(
     session: Session, data: dict[str, object], label: str, name: str, stage: Stage, before: PlannedStep, teacher: str
 ) -> PlannedStep:
     return plan_step(session.profile, session.store, data, label, name, stage, before, teacher)
+
+
+def _settled(session: Session, step: PlannedStep) -> Stage:
+    """Return a step's settings with what it chose for itself while it was made."""
+    made = session.store.find(step.key)
+    return step.stage if made is None else step.stage.settled(made.facts)
 
 
 def _on_labels(stage: Stage, label_loss: str) -> Stage:

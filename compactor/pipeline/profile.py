@@ -76,9 +76,6 @@ def load_profile(
         path: the YAML file.
         overrides: `name=value` texts, as `--set` takes them.
         check_files: also look whether data files, their columns and model folders are there.
-        problems += beside_problems(steps, places)
-    if target is not None:
-        problems += rounding_problems(steps, target, places)
         registry: where stage names are looked up.
 
     Raises:
@@ -103,8 +100,11 @@ def load_profile(
         problems += task_data_problems(task, head.data, places)
     if task is not None:
         problems += teaching_problems(steps, task)
+    if target is not None:
+        problems += rounding_problems(steps, target, places)
     if check_files:
         problems += [problem for step in steps for problem in model_problems(step, near, places)]
+        problems += decoder_problems(steps, task, near) if task is not None else []
         problems += [_placed(inside, each, step, places) for step in steps for inside, each in step.stage.file_problems(near)]
         named = head.data if head is not None else _data_alone(data.get("data"))
         labelled = named is not None and (task is None or wants_labels(task, named))

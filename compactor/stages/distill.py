@@ -28,8 +28,8 @@ from compactor.distillation.regimes.settings import (
 from compactor.distillation.trainer import TrainSettings
 from compactor.models.students import SHAPES, AutoStudent, Student, TransformerStudent
 from compactor.stages._contract import Stage, Work
-from compactor.stages._losses import default_losses, loss_problems
 from compactor.stages._ladder import climb, ladder_problems
+from compactor.stages._losses import default_losses, loss_problems
 from compactor.stages._student import student_fingerprint, student_problems
 
 if TYPE_CHECKING:
@@ -62,11 +62,11 @@ class Distill(Stage):
     tasks: tuple[FurtherTask, ...] = setting((), "further data sets that train the same encoder: [{name, data, weight}, ...]")
 
     @property
-    @property
     def looks_ahead(self) -> bool:
         """A ladder of students is judged by the budget, in the precision that the stages after it make."""
         return isinstance(self.student, AutoStudent)
 
+    @property
     def uses_extra(self) -> bool:
         """It trains on the rows that an augment stage made."""
         return True
@@ -102,9 +102,9 @@ class Distill(Stage):
             before: tuple[str | int, ...] = ("phases", number) if self.phases else ()
             losses = phase.losses or self.terms(task)
             yield from _below(before, student_problems(self.student, losses, task), first=number == 0)
-            yield from loss_problems(task, losses, (*before, "losses"))
             if isinstance(self.student, AutoStudent):
                 yield from ladder_problems(self, phase, losses, before)
+            yield from loss_problems(task, losses, (*before, "losses"))
             yield from zero_problems(losses, (*before, "losses"))
             yield from keeping_problems(self.teacher_outputs, losses, (*before, "losses"))
         for number, peer in enumerate(self.mutual.peers if self.mutual is not None else ()):
@@ -129,7 +129,6 @@ class Distill(Stage):
         named = not TeacherEntry(model=self.teacher).in_chain
         return {name: value for name, value in super().key().items() if name != "teacher" or not named}
 
-    def on_labels(self, label_loss: str) -> Distill:
     def settled(self, facts: dict[str, Any]) -> Distill:
         """Return these settings with the student that a ladder took."""
         rung = facts.get("rung")
@@ -137,6 +136,7 @@ class Distill(Stage):
             return self
         return self.model_copy(update={"student": SHAPES[rung["family"]].model_validate(rung)})
 
+    def on_labels(self, label_loss: str) -> Distill:
         """Return the control: the same student, as many steps, the labels alone."""
         train = self.lessons[-1].train
         if len(self.phases) > 1:
@@ -156,10 +156,10 @@ class Distill(Stage):
         from compactor.stages._teachers import asks_for, resolve_teachers
 
         assert source is not None
-        prepared = prepare_student(work, source.folder, self.student)
         if isinstance(self.student, AutoStudent):
             climb(self, source, work)
             return
+        prepared = prepare_student(work, source.folder, self.student)
         asked = any(any(asks_for(phase.losses or self.terms(work.task))) for phase in self.lessons)
         teachers = resolve_teachers(work, source, self.taught_by()) if asked else ()
         if self.born_again is not None:
