@@ -64,6 +64,11 @@ class ImageSettings:
         assert isinstance(found, tuple)
         return found
 
+    @property
+    def geometry(self) -> dict[str, Any]:
+        """What decides the grey levels of a prepared image; scale, mean and spread only say what floats are made of them."""
+        return {"resize": self.resize, "resample": self.resample, "crop": self.crop}
+
     @classmethod
     def read(cls, told: dict[str, Any]) -> ImageSettings:
         """Read the content of preprocessor_config.json; what it does not say is as transformers' ViT and DeiT processors have it.
@@ -112,6 +117,8 @@ def open_image(source: Path | bytes) -> Image.Image:
         raise _too_large("many more pixels than any photograph") from error
     except ImageError:
         raise
+    except FileNotFoundError as error:
+        raise ImageError("there is no such file", "check its path") from error
     except BROKEN as error:
         if isinstance(error, library.UnidentifiedImageError):
             raise ImageError("it is no image of a known format") from error
@@ -166,6 +173,11 @@ def normalized(pixels: np.ndarray, settings: ImageSettings) -> np.ndarray:
     for channel in range(3):
         found[..., channel, :, :] = table[channel][pixels[..., channel, :, :]]
     return found
+
+
+def step(settings: ImageSettings) -> float:
+    """Return how far two neighbouring grey levels lie apart in what the model reads; the widest of the three channels."""
+    return float((1.0 if settings.scale is None else settings.scale) / min(settings.std or (1.0,)))
 
 
 def _target(image: Image.Image, wanted: tuple[int, int] | int) -> tuple[int, int]:

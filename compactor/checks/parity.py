@@ -40,6 +40,12 @@ def shapes(encoded: EncodedRows, *, longest: int, pad_id: int) -> Iterator[Batch
             yield {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
 
 
+def image_batches(encoded: EncodedRows) -> Iterator[Batch]:
+    """Yield real images in batches of 1, 2 and 5, from all over the split; all have one size."""
+    for batch in BATCHES:
+        yield encoded.batch(np.linspace(0, len(encoded) - 1, batch).astype(np.int64))
+
+
 def parity(found: Agreement, *, tolerance: float = TOLERANCE, place: str) -> Iterator[Finding]:
     """Yield an error when the largest difference exceeds the tolerance, as a share of the largest logit."""
     if found.scaled_difference > tolerance:

@@ -47,11 +47,26 @@ def simplify(model: onnx.ModelProto, *, vocabulary: int, pad_id: int, longest: i
     """
     if longest < max(length for _, length in PROBES):
         return {"constant_shapes": 0, "masks": 0}
+    return _simplified(model, list(_feeds(vocabulary, pad_id)))
+
+
+def simplify_images(model: onnx.ModelProto, *, size: tuple[int, int]) -> dict[str, int]:
+    """Rewrite a graph of images in place, as `simplify` does one of texts.
+
+    Args:
+        model: fp32 graph with the input `pixel_values`, float32 (batch, 3, height, width).
+        size: (height, width).
+    """
+    dice = np.random.default_rng(0)
+    probes = [{"pixel_values": dice.normal(size=(batch, 3, *size)).astype(np.float32)} for batch, _ in PROBES]
+    return _simplified(model, probes)
+
+
+def _simplified(model: onnx.ModelProto, feeds: list[Values]) -> dict[str, int]:
     graph = model.graph
     constants = {tensor.name for tensor in graph.initializer}
     reshapes = [node for node in graph.node if node.op_type == "Reshape" and node.input[1] not in constants]
     masks = _mask_candidates(graph, constants)
-    feeds = list(_feeds(vocabulary, pad_id))
     found = _run(model, reshapes, masks, feeds)
     shapes_done = sum(
         _constant_shape(graph, node, [(values[_before(node)], values[node.input[1]]) for values in found]) for node in reshapes

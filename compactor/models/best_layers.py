@@ -60,7 +60,7 @@ def best_layers(teacher: Any, keep: int, batches: Iterable[Mapping[str, np.ndarr
             left = min(last, key=lambda layers: last[layers])
     ranked = sorted(last.items(), key=lambda entry: (entry[1], entry[0]))
     shown = [{"layers": list(layers), "difference": round(value, 6)} for layers, value in ranked[:SHOWN]]
-    return ranked[0][0], {"rows": sum(len(batch["input_ids"]) for batch in some), "tried": len(tried), "best": shown}
+    return ranked[0][0], {"rows": sum(_rows(batch) for batch in some), "tried": len(tried), "best": shown}
 
 
 def _some(batches: Iterable[Mapping[str, np.ndarray]]) -> list[Mapping[str, np.ndarray]]:
@@ -68,12 +68,17 @@ def _some(batches: Iterable[Mapping[str, np.ndarray]]) -> list[Mapping[str, np.n
     some, rows = list[Mapping[str, np.ndarray]](), 0
     for batch in batches:
         some.append(batch)
-        rows += len(batch["input_ids"])
+        rows += _rows(batch)
         if rows >= MOST_ROWS:
             break
     if not some:
         raise ValueError("there are no rows to search layers on")
     return some
+
+
+def _rows(batch: Mapping[str, np.ndarray]) -> int:
+    """Return the rows of a batch, of texts or images."""
+    return len(next(iter(batch.values())))
 
 
 def _answers(model: Any, batches: Sequence[Mapping[str, np.ndarray]]) -> Tensor:

@@ -13,9 +13,12 @@ from torch import nn
 from compactor.base.errors import MissingError, StageError
 from compactor.base.finding import Finding
 from compactor.models.factorized import read_factor, shaped
+from compactor.models.families import describe, is_layered
 from compactor.models.labels import align_labels
 from compactor.models.own_models import register
 from compactor.models.quiet import quiet_transformers
+from compactor.models.reading import check_images
+from compactor.models.tokenizer import pad_id
 from compactor.models.widths import read_widths, reshape
 
 if TYPE_CHECKING:
@@ -74,6 +77,8 @@ def load_checkpoint(
             model, missing = _pretrained(folder, config, task, trust_remote_code=trust_remote_code)
         else:
             model, missing = _reshaped(folder, config, task)
+    if task.input_kind == "image":
+        check_images(config, folder)
     findings = _check_missing(missing, folder, fresh_head=fresh_head)
     if labels:
         # One output has no order; its name is the data's column.
@@ -83,7 +88,16 @@ def load_checkpoint(
             _name_labels(model, labels)
     if task.problem_type is not None:
         model.config.problem_type = task.problem_type
+    if is_layered(model) and describe(model).causal:
+        _prepare_decoder(model.config, folder)
     return Loaded(model.float().eval(), findings)
+
+
+def _prepare_decoder(config: Any, folder: Path) -> None:
+    """Let a decoder answer batches: it reads its answer off the last piece that is not padding, so it must know the padding piece."""
+    if config.pad_token_id is None:
+        config.pad_token_id = pad_id(folder)
+    config.use_cache = False  # keys and values are kept for a next piece, and there is none
 
 
 def check_folder(folder: Path) -> None:

@@ -35,8 +35,18 @@ def find(name: str, near: tuple[Path, ...]) -> Path | None:
     return next((folder / named for folder in near if (folder / named).exists()), None)
 
 
-def data_problems(data: DataSettings, near: tuple[Path, ...], places: Places, *, labelled: bool = True) -> Iterator[Problem]:
-    """Yield a problem for each data file that is not there, and for columns that a csv or tsv header does not have."""
+def data_problems(
+    data: DataSettings, near: tuple[Path, ...], places: Places, *, labelled: bool = True, sees: bool | None = None
+) -> Iterator[Problem]:
+    """Yield a problem for each data file that is not there, and for columns that a csv or tsv header does not have.
+
+    Args:
+        data: the settings.
+        near: folders against which paths are resolved.
+        places: where each value stands.
+        labelled: the rows must have labels.
+        sees: the task has images; None where it is not known.
+    """
     named = {"train": data.train, "test": data.test, "validation": data.validation, "unlabelled": data.unlabelled}
     for role, name in named.items():
         if not isinstance(name, str):
@@ -47,7 +57,11 @@ def data_problems(data: DataSettings, near: tuple[Path, ...], places: Places, *,
         except CompactorError as error:
             yield Problem("P040", error.problem.sentence, _looked(error.problem.hint, near), place)
             continue
-        if source.path is not None:
+        if sees is not None and (source.kind == "images") != sees and not (sees and data.image):
+            sentence = f"data.{role}: {name} has {'no images' if sees else 'images, and the task reads texts'}"
+            hint = "name the column with their paths in data.image" if sees else "set task: image-classification"
+            yield Problem("P280", sentence, hint, place)
+        elif source.path is not None:
             yield from _column_problems(source.path, data, places, labelled=labelled and role != "unlabelled")
         elif _into_folder(name, near):
             yield Problem("P040", f"data.{role}: there is no {name}", _looked("", near), place)
@@ -94,7 +108,8 @@ def _column_problems(path: Path, data: DataSettings, places: Places, *, labelled
     columns = header(path)
     if columns is None:
         return
-    for setting in ("text", "text_pair", "label") if labelled else ("text", "text_pair"):
+    texts = ("text", "text_pair") if data.image is None else ("image",)
+    for setting in (*texts, "label") if labelled else texts:
         wanted = getattr(data, setting)
         if isinstance(wanted, str) and wanted not in columns:
             place = places.value(("data", setting))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from compactor.base.errors import Problem
+from compactor.data.settings import BUILTIN, DIGITS
 from compactor.pipeline.reader import Places
 
 if TYPE_CHECKING:
@@ -15,6 +16,21 @@ if TYPE_CHECKING:
 
 def task_data_problems(task: Task, data: DataSettings, places: Places) -> Iterator[Problem]:
     """Yield settings of the data that this task has no use for."""
+    sees = task.input_kind == "image"
+    if data.source is not None and (data.source == DIGITS) != sees:
+        sentence = f"{data.source} has {'texts' if sees else 'images'}, which {task.name} does not take"
+        hint = f"set task: image-classification, or source: {DIGITS if sees else BUILTIN}"
+        yield Problem("P281", sentence, hint, places.value(("data", "source")))
+    if data.image is not None and not sees:
+        sentence = f"data.image names a column of paths, and {task.name} reads texts"
+        yield Problem("P281", sentence, "leave it out, or set task: image-classification", places.value(("data", "image")))
+    if sees and "text" in data.model_fields_set:
+        yield Problem(
+            "P281",
+            f"data.text names a column of texts, and {task.name} has images",
+            "use data.image",
+            places.key(("data", "text")),
+        )
     if data.source is not None and task.label_kind not in {"class", "vector"}:
         sentence = f"{data.source} has one chapter for each text, and {task.name} wants other labels"
         yield Problem("P029", sentence, "name your own rows with data.train", places.value(("data", "source")))

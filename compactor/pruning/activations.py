@@ -54,16 +54,18 @@ def collect_moments(
     Args:
         model: a transformers model; run in evaluation mode without gradients.
         linears: modules of the model.
-        batches: `input_ids`, `attention_mask` (int64, (batch, sequence)) and what else the model takes; other names are dropped.
+        batches: `input_ids`, `attention_mask` (int64, (batch, sequence)) and what else the model takes, or `pixel_values`; other names are
+            dropped.
         products: also XᵀX, which takes inputs² numbers for each linear map.
     """
     found: dict[int, Moments] = {}
     seen: set[int] = set()
-    mask = torch.ones(1, 1, dtype=torch.bool)
+    mask: torch.Tensor | None = None
 
     def watch(number: int) -> Any:
         def hook(_module: nn.Module, arguments: tuple[torch.Tensor, ...]) -> None:
-            moments = Moments.of(arguments[0].detach()[mask], products=products)
+            given = arguments[0].detach()
+            moments = Moments.of(given.flatten(0, -2) if mask is None else given[mask], products=products)
             found[number] = found[number] + moments if number in found else moments
             seen.add(number)
             if len(seen) == len(linears):
@@ -74,7 +76,8 @@ def collect_moments(
     handles = [linear.register_forward_pre_hook(watch(number)) for number, linear in enumerate(linears)]
     try:
         for batch in batches:
-            mask = torch.from_numpy(np.asarray(batch["attention_mask"])).bool()
+            # An image has no padding.
+            mask = torch.from_numpy(np.asarray(batch["attention_mask"])).bool() if "attention_mask" in batch else None
             seen.clear()
             with suppress(_SeenError):
                 run_model(model, batch)

@@ -15,6 +15,7 @@ from torch import nn
 
 from compactor.base.errors import StageError
 from compactor.models.families import Layer, describe
+from compactor.models.feeding import example
 from compactor.models.widths import set_heads, write_widths
 from compactor.pruning.slicing import slice_units
 
@@ -113,11 +114,9 @@ def trace(model: Any) -> DependencyGraph | None:
         return None
     import torch_pruning
 
-    tokens = torch.ones(1, 8, dtype=torch.long)
-    example = {"input_ids": tokens, "attention_mask": tokens}
     with torch.enable_grad():
         return torch_pruning.DependencyGraph().build_dependency(
-            model, example, output_transform=lambda output: output.logits.sum(), verbose=False
+            model, example(model), output_transform=lambda output: output.logits.sum(), verbose=False
         )
 
 

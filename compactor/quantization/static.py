@@ -93,7 +93,7 @@ class _Counter:
 
     def __iter__(self) -> Any:
         for batch in self._batches:
-            self.rows += len(batch["input_ids"])
+            self.rows += len(next(iter(batch.values())))
             yield batch
 
 

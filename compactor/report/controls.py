@@ -9,7 +9,7 @@ from compactor.report.words import interval, listed, megabytes, percent, points,
 
 def control_sentences(report: Report) -> list[tuple[Row, str]]:
     """Return each control with what it tells about the chain."""
-    told = {"labels_only": _labels_only, "teacher_int8": _teacher_int8, "linear": _linear}
+    told = {"labels_only": _labels_only, "teacher_int8": _teacher_int8, "linear": _linear, "pixels": _linear}
     return [(row, told.get(row.control, _other)(report, row)) for row in report.controls]
 
 
@@ -46,13 +46,12 @@ def _teacher_int8(report: Report, control: Row) -> str:
 
 
 def _linear(report: Report, control: Row) -> str:
+    what = "A linear model on pixels" if control.control == "pixels" else "A linear model on word and letter n-grams"
     gain = quality_gain(control, report.chosen)
     if gain is None or control.quality is None:
-        return (
-            "A linear model on word and letter n-grams could not be compared: its quality was not measured on the same split."
-        )
+        return f"{what} could not be compared: its quality was not measured on the same split."
     score, span = percent(control.quality.value), _span(gain, paired=is_paired(control, report.chosen))
-    start = f"A linear model on word and letter n-grams, with no neural network at all, has {score}"
+    start = f"{what}, with no neural network at all, has {score}"
     if gain.ci95 and not gain.excludes(0.0):
         return f"{start}: {points(gain.value)} points{span} against the packaged model, too close to tell them apart."
     if gain.value >= 0:

@@ -14,6 +14,7 @@ CONTROL_TITLES = {
     "labels_only": "same student, labels only",
     "teacher_int8": "teacher, only quantized",
     "linear": "n-gram linear model",
+    "pixels": "linear model on pixels",
 }
 EVIDENCE_MEANINGS = {
     "measured": "taken on the target itself",

@@ -38,6 +38,7 @@ def fit_model(
     """
     from compactor.distillation.evaluate import predict
     from compactor.distillation.trainer import fit
+    from compactor.models.reading import reads_images
     from compactor.models.tokenizer import mask_id
 
     held_out = encoded(work, tokenizer, "validation")
@@ -56,7 +57,7 @@ def fit_model(
         checkpoints=checkpoints or work.checkpoints / description.replace(" ", "-"),
         reporter=work.reporter,
         validate=validate,
-        mask_id=mask_id(tokenizer),
+        mask_id=None if reads_images(tokenizer) else mask_id(tokenizer),
         description=description,
     )
 

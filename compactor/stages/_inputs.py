@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from compactor.base.errors import StageError
-from compactor.base.hashing import hash_file, hash_value
+from compactor.models.reading import image_settings, reader_hash, reads_images
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,10 +38,15 @@ def encoded(work: Work, folder: Path, split: Split = "train") -> Encoded:
 
 
 def encoded_rows(work: Work, folder: Path, rows: Rows) -> Encoded:
-    """Return any rows encoded by the tokenizer of a model folder, as `encoded` does."""
-    from compactor.data import Encoded, encode
+    """Return any rows encoded by the tokenizer of a model folder, as `encoded` does; images prepared by its processor's settings."""
+    from compactor.data import Encoded, EncodedImages, encode, encode_images
     from compactor.models.tokenizer import load_tokenizer, max_length, pad_id
 
+    if reads_images(folder):
+        settings = image_settings(folder)
+        told = {"images": settings.geometry, "rows": rows.fingerprint, "version": 1}
+        kept = work.derive("prepared images", told, lambda target: encode_images(rows, settings, target))
+        return cast("Encoded", EncodedImages(kept, settings))
     length = max_length(folder)
 
     def build(target: Path) -> None:
@@ -76,6 +81,7 @@ def model_logits(work: Work, folder: Path, content: str, split: Split = "train")
     from compactor.distillation.teacher_outputs import write_teacher_logits
     from compactor.models.tokenizer import max_length
     from compactor.stages._answering import MANIFEST, answered
+    from compactor.stages._small_teacher import load_teacher
 
     rows = rows_of(work, split)
     if (folder / MANIFEST).is_file():
@@ -85,7 +91,7 @@ def model_logits(work: Work, folder: Path, content: str, split: Split = "train")
     def build(target: Path) -> None:
         work.reporter.say(f"the teacher answers {len(rows)} {split} rows")
         arrays = encoded(work, folder, split)
-        write_teacher_logits(load_model(work, folder), arrays, target, identity, threads=work.threads, reporter=work.reporter)
+        write_teacher_logits(load_teacher(work, folder), arrays, target, identity, threads=work.threads, reporter=work.reporter)
 
     return read(work.derive("teacher-outputs", identity, build), identity, rows.answers)
 
@@ -105,10 +111,5 @@ def teacher_folder(work: Work) -> Path:
 
 
 def tokenizer_hash(folder: Path) -> str:
-    """Return the hash of what decides how texts become pieces."""
-    path = folder / "tokenizer.json"
-    if path.is_file():
-        return hash_file(path)
-    return hash_value(
-        {name.name: hash_file(name) for name in sorted(folder.glob("*")) if name.suffix in {".json", ".txt", ".model"}}
-    )
+    """Return the hash of what decides how texts become pieces, or images pixels."""
+    return reader_hash(folder)

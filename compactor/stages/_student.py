@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compactor.base.errors import Problem, StageError
+from compactor.models.decoders import DECODERS, NO_ATTENTION
 
 if TYPE_CHECKING:
     import numpy as np
@@ -111,7 +112,7 @@ def prepare_student(work: Work, source: Path, settings: StudentSettings) -> Prep
         StageError: K301 to K309 the vocabulary cannot be cut so.
         MissingError: L130 the model that the settings name is not there.
     """
-    from compactor.models.tokenizer import copy_tokenizer
+    from compactor.models.reading import copy_reader
     from compactor.stages._inputs import load_model
     from compactor.stages._vocabulary import cut_vocabulary
 
@@ -124,7 +125,7 @@ def prepare_student(work: Work, source: Path, settings: StudentSettings) -> Prep
         given, tokenizer = load_model(work, source), source
     pieces, kept, facts = settings.pieces, None, dict[str, Any]()
     if pieces is None:
-        copy_tokenizer(tokenizer, work.folder, length=_length(source, tokenizer))
+        copy_reader(tokenizer, work.folder, length=_length(source, tokenizer))
     else:
         place = "distill.student.vocabulary"
         choice, facts["vocabulary"] = cut_vocabulary(given, tokenizer, work, pieces.keep, pieces.characters, place=place)
@@ -143,6 +144,14 @@ def student_problems(
             if looks_inside(term):
                 sentence = f"{term.name} looks inside the teacher, and a student with a tokenizer of its own reads other pieces"
                 yield ("losses", number), Problem("P265", sentence, "use losses of answers, such as hinton and cross_entropy")
+    kind = (getattr(student, "config", None) or {}).get("model_type")
+    if kind in DECODERS:
+        from compactor.distillation.losses import needs
+
+        for number, term in enumerate(losses):
+            if "relations" in needs((term,)):
+                sentence = f"{term.name} compares attention, which is not recorded of decoders, and the student is a {kind}"
+                yield ("losses", number), Problem("P244", sentence, NO_ATTENTION)
     if not student.layered:
         for number, term in enumerate(losses):
             reason = _unfit(term, student) if looks_inside(term) else None

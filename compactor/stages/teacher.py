@@ -12,6 +12,7 @@ from compactor.base.finding import Finding
 from compactor.base.settings import Settings, setting
 from compactor.distillation.trainer import TrainSettings
 from compactor.stages._contract import Stage, Work
+from compactor.stages._images import image_teacher, teacher_problems
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 
 class TeacherConfig(Settings):
-    """An encoder built like BERT, with a WordPiece vocabulary of its own trained on the training texts."""
+    """An encoder built like BERT, with a WordPiece vocabulary of its own trained on the training texts; or, for images, like ViT."""
 
+    family: Literal["bert", "vit"] = setting("bert", "bert reads texts, vit sees images")
     layers: int = setting(3, "encoder layers", ge=1)
     hidden: int = setting(192, "width of the residual stream", ge=8)
     heads: int = setting(3, "attention heads; they divide the width evenly", ge=1)
@@ -33,6 +35,8 @@ class TeacherConfig(Settings):
     init: Literal["random", "cooccurrence"] = setting(
         "random", "piece embeddings: random, or from the pieces' co-occurrence in the texts"
     )
+    image_size: int | None = setting(None, "vit: height and width that images are resized to", ge=2)
+    patch: int | None = setting(None, "vit: height and width of a patch, which divides the image evenly", ge=1)
 
 
 class LinearTeacher(Settings):
@@ -57,7 +61,15 @@ class Teacher(Stage):
     ensemble: int | None = setting(
         None, "train so many, from different seeds: the first is the chain's model, students learn from the mean of all", ge=2
     )
+    load_in: Literal["8bit", "4bit"] | None = setting(
+        None, "answer with the linear maps in 8 bits (LLM.int8) or 4 (NF4), by bitsandbytes: less memory; losses see answers alone"
+    )
     trust_remote_code: bool = setting(False, "run Python code that comes with the checkpoint")
+
+    @property
+    def teaches(self) -> frozenset[str] | None:
+        """In few bits it answers, and nothing inside it is compared."""
+        return None if self.load_in is None else frozenset({"logits", "highest_logits", "teacher_labels"})
 
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings."""
@@ -77,6 +89,7 @@ class Teacher(Stage):
             sentence = "several seeds are asked for, and nothing is trained"
             yield ("ensemble",), Problem("P155", sentence, "add train, or name finished models in distill.teachers")
         yield from self._task_problems(task)
+        yield from teacher_problems(self, task)
         if self.config is None:
             return
         if self.config.hidden % self.config.heads:
@@ -113,12 +126,16 @@ class Teacher(Stage):
         del source
         if self.ensemble is None:
             self._make(work)
-            return
-        from compactor.stages._members import make_members, members_facts
+        else:
+            from compactor.stages._members import make_members, members_facts
 
-        make_members(work, self.ensemble, self._make)
-        self._make(work)
-        work.facts["ensemble"] = members_facts(work, self.ensemble)
+            make_members(work, self.ensemble, self._make)
+            self._make(work)
+            work.facts["ensemble"] = members_facts(work, self.ensemble)
+        if self.load_in is not None:
+            from compactor.stages._small_teacher import measured
+
+            work.facts["answering"] = measured(work, self.load_in)
 
     def _make(self, work: Work) -> None:
         import torch
@@ -134,10 +151,15 @@ class Teacher(Stage):
         work.facts["parameters"] = parameter_count(model)
         work.facts["validation"] = validation_value(model, work, work.folder)
         save(model, work.folder, work.folder, labels=labels)
+        if self.load_in is not None:
+            from compactor.stages._small_teacher import note
+
+            note(work.folder, self.load_in)
 
     def _from_checkpoint(self, work: Work) -> Any:
         from compactor.models import load_checkpoint
-        from compactor.models.tokenizer import copy_tokenizer, has_pad_token, max_length, pad_id
+        from compactor.models.reading import copy_reader, reads_images
+        from compactor.models.tokenizer import has_pad_token, max_length, pad_id
 
         folder = self._folder(work)
         loaded = load_checkpoint(
@@ -149,10 +171,13 @@ class Teacher(Stage):
         )
         for finding in loaded.findings:
             work.reporter.finding(finding)
+        if reads_images(folder):
+            copy_reader(folder, work.folder)
+            return loaded.model
         if not has_pad_token(folder):
             sentence = f"the tokenizer names no padding piece; piece {pad_id(folder)} is used, and masked"
             work.reporter.finding(Finding("L113", "note", sentence, "name pad_token in tokenizer_config.json", str(folder)))
-        copy_tokenizer(folder, work.folder, length=min(self.max_length, max_length(folder)))
+        copy_reader(folder, work.folder, length=min(self.max_length, max_length(folder)))
         return loaded.model
 
     def _folder(self, work: Work) -> Path:
@@ -177,6 +202,8 @@ class Teacher(Stage):
 
         config = self.config
         assert config is not None
+        if config.family == "vit":
+            return image_teacher(config, work)
         shape = {
             "layers": config.layers,
             "hidden": config.hidden,

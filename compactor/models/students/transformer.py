@@ -65,6 +65,8 @@ class TransformerStudent(StudentSettings):
     def problems(self, task: Task | None = None) -> Found:
         """Yield what is wrong with these settings, with the path inside them."""
         yield from super().problems(task)
+        if getattr(task, "input_kind", "text") == "image":
+            yield from self._image_problems()
         if self.config is not None:
             yield from self._config_problems()
             return
@@ -85,6 +87,15 @@ class TransformerStudent(StudentSettings):
         if self.hidden and self.embedding and self.embedding >= self.hidden:
             sentence = f"embedding is {self.embedding}, no narrower than hidden {self.hidden}"
             yield ("embedding",), Problem("P263", sentence, "give less than hidden, or leave it out")
+
+    def _image_problems(self) -> Found:
+        if self.embedding is not None:
+            yield ("embedding",), Problem("P284", "embedding factorizes a table of pieces, and images have none", "leave it out")
+        if self.config is not None:
+            yield ("config",), Problem("P284", "config names a model that reads the teacher's pieces, and images have none", "use layers")
+        if self.init == "pca":
+            sentence = "init: pca projects models of texts, and this one sees images"
+            yield ("init",), Problem("P284", sentence, "use init: teacher-layers, or random with another hidden")
 
     def _layer_problems(self) -> Found:
         if isinstance(self.layers, int) and self.layers < 1:
