@@ -92,3 +92,25 @@ def test_six_thousand_pieces_read_the_train_texts_as_thirty_thousand_do(data_roo
     print(f"{choice.used} pieces are used; {changed:.1%} of the test texts are read in other pieces")
     assert 0 < changed < 0.08
     assert sum(tokens.count("[UNK]") for tokens in new) == sum(tokens.count("[UNK]") for tokens in old)
+
+
+@pytest.mark.parametrize("pattern", ["2:4", None], ids=["2:4", "half"])
+def test_sparsegpt_stays_nearest_and_magnitude_furthest_on_real_activations(data_root, pattern):
+    from compactor.pruning.pattern import Sparsity
+    from compactor.pruning.sparsify import sparsify
+
+    folder = data_root / "models/all-MiniLM-L6-v2"
+    model = load(folder)
+    calibration = in_batches(folder, texts(data_root, "train", 128))
+    unseen = in_batches(folder, texts(data_root, "test", 150))
+    whole, errors, cosines = states(model, unseen), {}, {}
+    sparsity = Sparsity.read(pattern) if pattern else Sparsity(0.5)
+    assert sparsity is not None
+    for method in ("sparsegpt", "wanda", "magnitude"):
+        sparse = copy.deepcopy(model)
+        facts = sparsify(sparse, calibration, sparsity, method, block=128, damping=0.01)
+        errors[method] = sum(fact["error"] for fact in facts) / len(facts)
+        cosines[method] = cosine(whole, states(sparse, unseen))
+    print(f"{pattern or 'half'}: mean output error {errors}, cosine of unseen texts {cosines}")
+    assert errors["sparsegpt"] <= errors["wanda"] < errors["magnitude"]
+    assert cosines["sparsegpt"] >= cosines["wanda"] > cosines["magnitude"]
