@@ -24,7 +24,7 @@ LONGEST_FILE, LONGEST_FUNCTION = 300, 60
 FLOORS = (
     {"base"},
     {"tasks", "models", "data", "targets", "runtime"},
-    {"distillation", "augmentation", "pruning", "quantization", "exporting", "measuring", "checks", "bundle"},
+    {"distillation", "augmentation", "pruning", "quantization", "exporting", "cascading", "measuring", "checks", "bundle"},
     {"stages"},
     {"pipeline"},
     {"report"},

@@ -23,6 +23,8 @@ def what_it_answers(manifest: dict[str, Any]) -> str:
 
 def what_it_does_not_know(manifest: dict[str, Any]) -> str:
     """Return a sentence on where the answers end."""
+    if manifest.get("image"):
+        return "It knows the labels above and nothing else: every image gets one of them, also one that shows none."
     return {
         "vector": "Its embeddings lie in its teacher's space, as near as `teacher_cosine` in measured.json says, and compare with "
         "no other model's.",

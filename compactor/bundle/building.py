@@ -13,7 +13,9 @@ from compactor.base.atomic import read_json, write_json, write_text
 from compactor.base.errors import StageError, disk_error
 from compactor.bundle import layout
 from compactor.bundle.card import write_card
-from compactor.bundle.golden import make_golden, written
+from compactor.bundle.cascades import has_larger
+from compactor.bundle.golden import make_golden, make_golden_images, written
+from compactor.bundle.golden_images import write_images
 from compactor.bundle.licenses import write_licenses
 from compactor.bundle.manifest import describe_graph, make_manifest
 from compactor.bundle.relocate import scrubbed, without_absolute_paths
@@ -35,6 +37,7 @@ def build(
     name: str,
     texts: Sequence[str] = (),
     pairs: Sequence[str] | None = None,
+    images: Sequence[Path] = (),
     profile_text: str = "",
     made: dict[str, Any] | None = None,
     model_licence: str | None = None,
@@ -44,12 +47,13 @@ def build(
     """Write a bundle.
 
     Args:
-        source: an ONNX folder: model.onnx, tokenizer files, config.json, labels.json, interface.json.
+        source: an ONNX folder: model.onnx, tokenizer files or preprocessor_config.json, config.json, labels.json, interface.json.
         folder: an empty folder.
         target: the device that it is made for.
         name: of the model, for its card.
         texts: real texts of the task, kept with their answers in golden.json.
         pairs: their second sentences, for a task that has them.
+        images: of the user's, kept likewise, for a model that sees.
         profile_text: the profile as run; absolute paths in it are cut to their last part.
         made: how it was made: stages and keys.
         model_licence: as the user or the model's own files state it; None when nobody does.
@@ -66,14 +70,19 @@ def build(
     interface = _interface(source)
     interface["reduce_range"] = not target.int8_dot_product if reduce_range is None else reduce_range
     _write_model(source, folder, interface)
-    write_licenses(folder / layout.LICENSES, model=model_licence, data=data_licence, examples=len(texts))
+    if has_larger(interface):
+        _write_larger(source, folder, interface, target=target, name=name)
+    write_licenses(folder / layout.LICENSES, model=model_licence, data=data_licence, examples=len(texts) + len(images))
     if profile_text:
         write_text(folder / layout.PROFILE, without_absolute_paths(profile_text))
     licenses = {"model": model_licence, "data": data_licence}
     describe: dict[str, Any] = {"name": name, "target": target, "made": scrubbed(made or {}), "licenses": licenses}
     # Twice: the golden answers come from the bundle as an app will load it, and are hashed themselves.
     write_json(folder / layout.MANIFEST, make_manifest(folder, interface, **describe))
-    golden = _golden(folder, texts, pairs if interface["pair"] else None)
+    if interface.get("image"):
+        golden = _golden_images(folder, images)
+    else:
+        golden = _golden(folder, texts, pairs if interface["pair"] else None)
     write_text(folder / layout.GOLDEN, written(golden))
     manifest = make_manifest(folder, interface, **describe)
     write_json(folder / layout.MANIFEST, manifest)
@@ -88,7 +97,8 @@ def build(
 
 def _interface(source: Path) -> dict[str, Any]:
     """Return interface.json with the labels in it."""
-    for needed in ("model.onnx", INTERFACE, layout.LABELS, layout.CONFIG, layout.TOKENIZER):
+    reader = layout.TOKENIZER if (source / layout.TOKENIZER).is_file() else layout.PROCESSOR
+    for needed in ("model.onnx", INTERFACE, layout.LABELS, layout.CONFIG, reader):
         if not (source / needed).is_file():
             raise StageError("B101", f"{source} has no {needed}", "package what `export` or `quantize` made")
     interface: dict[str, Any] = read_json(source / INTERFACE)
@@ -96,14 +106,29 @@ def _interface(source: Path) -> dict[str, Any]:
 
 
 def _write_model(source: Path, folder: Path, interface: dict[str, Any]) -> None:
-    """Write the graph, the tokenizer, config.json and labels.json."""
+    """Write the graph, the tokenizer or the image processor's settings, config.json and labels.json."""
     try:
         _copy_model(source, folder, interface)
-        _copy_tokenizer(source, folder, interface)
+        if interface.get("image"):
+            shutil.copyfile(source / layout.PROCESSOR, folder / layout.PROCESSOR)
+        else:
+            _copy_tokenizer(source, folder, interface)
     except OSError as error:
         raise disk_error(error, folder) from error
     write_json(folder / layout.LABELS, interface["labels"])
     write_json(folder / layout.CONFIG, _config(source, interface))
+
+
+def _write_larger(source: Path, folder: Path, interface: dict[str, Any], *, target: Target, name: str) -> None:
+    """Write the second model of a cascade below the first, as a bundle of its own but for what both share."""
+    below = interface["cascade"]["larger"]["folder"]
+    larger = {**_interface(source / below), "reduce_range": interface["reduce_range"]}
+    (folder / below).mkdir()
+    _write_model(source / below, folder / below, larger)
+    manifest = make_manifest(
+        folder / below, larger, name=f"{name}, larger model", target=target, made={}, licenses={"model": None, "data": None}
+    )
+    write_json(folder / below / layout.MANIFEST, manifest)
 
 
 def _copy_model(source: Path, folder: Path, interface: dict[str, Any]) -> None:
@@ -128,7 +153,7 @@ def _config(source: Path, interface: dict[str, Any]) -> dict[str, Any]:
         **config,
         "id2label": {str(number): label for number, label in enumerate(labels)},
         "label2id": {label: number for number, label in enumerate(labels)},
-        "pad_token_id": interface["pad_id"],
+        **({} if interface.get("image") else {"pad_token_id": interface["pad_id"]}),
         "transformers.js_config": {"dtype": layout.javascript_dtype(interface["precision"])},
     }
 
@@ -151,11 +176,21 @@ def _copy_tokenizer(source: Path, folder: Path, interface: dict[str, Any]) -> No
 
 
 def _golden(folder: Path, texts: Sequence[str], pairs: Sequence[str] | None) -> dict[str, Any]:
-    """Answer the golden texts on one thread; on the CPU where the target's provider is not in this machine."""
+    """Answer the golden texts."""
+    return make_golden(_loaded(folder), texts, pairs)
+
+
+def _golden_images(folder: Path, images: Sequence[Path]) -> dict[str, Any]:
+    """Write the golden images into the bundle, and answer them."""
+    return make_golden_images(_loaded(folder), write_images(folder, images))
+
+
+def _loaded(folder: Path) -> Any:
+    """Load a bundle on one thread; on the CPU where the target's provider is not in this machine."""
     import onnxruntime
 
     from compactor import runtime
 
     wanted = read_json(folder / layout.MANIFEST)["providers"]
     here = wanted if wanted[0] in onnxruntime.get_available_providers() else ["CPUExecutionProvider"]
-    return make_golden(runtime.load(folder, threads=1, providers=here), texts, pairs)
+    return runtime.load(folder, threads=1, providers=here)

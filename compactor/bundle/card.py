@@ -8,6 +8,7 @@ from typing import Any
 from compactor.base.atomic import read_json, write_json, write_text
 from compactor.bundle import snippets
 from compactor.bundle.answers import what_it_answers, what_it_does_not_know
+from compactor.bundle.cascades import has_larger
 from compactor.bundle.layout import CARD, MANIFEST, MEASURED, PROFILE, SCHEMA
 from compactor.bundle.licenses import NOT_STATED
 from compactor.bundle.relocate import scrubbed
@@ -33,6 +34,7 @@ CONTROLS = {
     "labels_only": "control: the same student trained on labels alone",
     "teacher_int8": "control: the teacher only quantized",
     "linear": "control: n-gram linear model",
+    "pixels": "control: linear model on pixels",
 }
 
 
@@ -86,12 +88,14 @@ def _front_matter(manifest: dict[str, Any]) -> str:
 
 
 def _what(manifest: dict[str, Any]) -> str:
-    size = manifest["files"][manifest["model"]]["size_bytes"] / 1e6
-    reads = "two sentences" if manifest["pair"] else "a text"
+    size = sum(entry["size_bytes"] for path, entry in manifest["files"].items() if path.endswith(".onnx")) / 1e6
+    reads = f"{'two sentences' if manifest['pair'] else 'a text'} of at most {manifest['max_length']} tokens"
+    sees = bool(manifest.get("image"))
+    models = "ONNX, two models (the larger answers what the first is unsure of)" if has_larger(manifest) else "ONNX"
     return (
-        f"Reads {reads} of at most {manifest['max_length']} tokens and answers with {what_it_answers(manifest)}.\n\n"
-        f"ONNX, {manifest['precision']}, {size:.3g} MB, made by compactor {manifest['made']['compactor']} for the target "
-        f"`{manifest['target']}`. It needs onnxruntime and a tokenizer, no PyTorch."
+        f"{'Sees an image' if sees else f'Reads {reads}'} and answers with {what_it_answers(manifest)}.\n\n"
+        f"{models}, {manifest['precision']}, {size:.3g} MB, made by compactor {manifest['made']['compactor']} for the target "
+        f"`{manifest['target']}`. It needs onnxruntime and {'Pillow' if sees else 'a tokenizer'}, no PyTorch."
     )
 
 
@@ -108,6 +112,7 @@ def _figures(manifest: dict[str, Any], report: dict[str, Any] | None) -> str:
         environment.get("cpu_model") or (environment.get("machine") or {}).get("cpu_model") or "a machine that was not recorded"
     )
     evidence = target.get("evidence") or "not measured"
+    one = "one image at a time" if manifest.get("image") else "one text at a time with the lengths of the data, unpadded"
     return "\n".join(
         [
             "## What it cost and what it bought",
@@ -115,7 +120,7 @@ def _figures(manifest: dict[str, Any], report: dict[str, Any] | None) -> str:
             head,
             *[_table_line(row) for row in rows],
             "",
-            f"Quality with its 95 % interval. Latency: median of one text at a time with the lengths of the data, unpadded, on {machine};",
+            f"Quality with its 95 % interval. Latency: median of {one}, on {machine};",
             f"evidence for the target `{manifest['target']}`: {evidence}. Size: all that an app ships.",
             "Every row with a latency runs in onnxruntime.",
             *_noise(rows),
@@ -172,12 +177,21 @@ def _care(manifest: dict[str, Any]) -> str:
     notes += [
         f"- Runtime: opset {manifest['opset']}{domains}; by its opset it loads from onnxruntime {manifest['oldest_onnxruntime']} on, "
         f"and was tested with {manifest['tested_onnxruntime']}.",
-        f"- Longer texts are cut after {manifest['max_length']} tokens, special ones included.",
+        *_cut(manifest),
         f"- {what_it_does_not_know(manifest)}",
         "- Self-test: `compactor verify .`; in another language, feed the `inputs` of golden.json and compare with its outputs "
         "within its `tolerance`.",
     ]
     return "## What to mind\n\n" + "\n".join(notes)
+
+
+def _cut(manifest: dict[str, Any]) -> list[str]:
+    """Return what is lost of a text or an image before the model sees it."""
+    if not manifest.get("image"):
+        return [f"- Longer texts are cut after {manifest['max_length']} tokens, special ones included."]
+    return [
+        "- Images are turned by their EXIF orientation and seen in RGB, what is transparent as if it were not; see `image` in manifest.json."
+    ]
 
 
 def _provenance(folder: Path, manifest: dict[str, Any]) -> str:

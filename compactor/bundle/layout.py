@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 SCHEMA = 1
+CASCADE_SCHEMA = 2  # of a bundle with two models
 MODEL_FOLDER = "onnx"
 # The names that Optimum and transformers.js look for, by precision; beside each, what transformers.js calls the precision.
 MODEL_FILES = {
@@ -10,9 +11,9 @@ MODEL_FILES = {
     "fp16": ("model_fp16.onnx", "fp16"),
     "int8": ("model_quantized.onnx", "q8"),
     "int4": ("model_q4.onnx", "q4"),
-}
     "nf4": ("model_bnb4.onnx", "bnb4"),
     "fp4": ("model_bnb4.onnx", "bnb4"),
+}
 MANIFEST = "manifest.json"
 GOLDEN = "golden.json"
 MEASURED = "measured.json"
@@ -24,6 +25,7 @@ LABELS = "labels.json"
 TOKENIZER = "tokenizer.json"
 TOKENIZER_SETTINGS = "tokenizer_config.json"
 VOCABULARY = "vocab.txt"
+PROCESSOR = "preprocessor_config.json"
 # Not hashed: the manifest itself, what is written after measuring, and the store's own record of the artifact.
 UNHASHED = frozenset({MANIFEST, MEASURED, CARD, "artifact.json"})
 

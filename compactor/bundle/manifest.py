@@ -10,9 +10,14 @@ import compactor
 from compactor.base.atomic import read_json
 from compactor.base.errors import StageError
 from compactor.base.hashing import hash_folder
-from compactor.bundle.layout import CONFIG, SCHEMA, TOKENIZER, UNHASHED, model_file, width
+from compactor.bundle.cascades import schema_of, told
+from compactor.bundle.layout import CONFIG, TOKENIZER, UNHASHED, model_file, width
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from onnx import GraphProto, NodeProto
+
     from compactor.targets import Target
 
 # The first onnxruntime that implements an opset or IR version (compatibility table of onnxruntime.ai). A version that is not
@@ -24,6 +29,7 @@ MEANINGS = {
     "input_ids": "token ids, special tokens included",
     "attention_mask": "1 for a token, 0 for padding",
     "token_type_ids": "0 for the first sentence, 1 for the second",
+    "pixel_values": "an RGB image as `image` says: resized, cropped, scaled, normalized",
     # of the output, by what it means
     "class": "raw scores; softmax over the last axis gives probabilities",
     "classes": "raw scores; the logistic function gives each label's own probability, and a text has the labels above one half",
@@ -60,9 +66,8 @@ def make_manifest(
     model = model_file(interface["precision"])
     graph = describe_graph(folder / model)
     oldest = _oldest(graph, target)
-    tokens = json.loads((folder / TOKENIZER).read_text(encoding="utf-8"))
     return {
-        "schema": SCHEMA,
+        "schema": schema_of(interface),
         "name": name,
         "task": interface["task"],
         "answer": interface.get("answer", "class"),
@@ -71,14 +76,12 @@ def make_manifest(
         "precision": interface["precision"],
         "inputs": _described(interface["inputs"], required=True),
         "outputs": _described(interface["outputs"], meaning=MEANINGS[interface.get("answer", "class")]),
+        **told(interface),
         "labels": interface["labels"],
         "pair": interface["pair"],
         "max_length": interface["max_length"],
         "pad_id": interface["pad_id"],
-        "truncation": {"max_length": interface["max_length"], "side": "right", "strategy": "longest_first"},
-        "padding": _padding(interface, graph),
-        "tokenizer": _tokenizer(tokens),
-        "vocab_size": read_json(folder / CONFIG).get("vocab_size"),
+        **_reading(folder, interface, graph),
         **_versions(graph),
         "oldest_onnxruntime": oldest,
         "providers": [target.provider],
@@ -88,6 +91,20 @@ def make_manifest(
         "licenses": licenses,
         "made": {"compactor": compactor.__version__, **made},
         "files": {path: entry for path, entry in hash_folder(folder).items() if path not in UNHASHED},
+    }
+
+
+def _reading(folder: Path, interface: dict[str, Any], graph: dict[str, Any]) -> dict[str, Any]:
+    """Return what a program must do to a text or an image before the graph takes it; what does not apply is null."""
+    if interface.get("image"):
+        padding = _padding(interface, graph)
+        return {"image": interface["image"], "truncation": None, "padding": padding, "tokenizer": None, "vocab_size": None}
+    tokens = json.loads((folder / TOKENIZER).read_text(encoding="utf-8"))
+    return {
+        "truncation": {"max_length": interface["max_length"], "side": "right", "strategy": "longest_first"},
+        "padding": _padding(interface, graph),
+        "tokenizer": _tokenizer(tokens),
+        "vocab_size": read_json(folder / CONFIG).get("vocab_size"),
     }
 
 
@@ -106,14 +123,24 @@ def describe_graph(path: Path) -> dict[str, Any]:
     import onnx
 
     model = onnx.load(path, load_external_data=False)
-    used = {node.domain or "ai.onnx" for node in model.graph.node}
+    nodes = list(_nodes(model.graph))
+    used = {node.domain or "ai.onnx" for node in nodes}
     opsets = {(entry.domain or "ai.onnx"): entry.version for entry in model.opset_import}
     return {
         "opsets": {domain: version for domain, version in sorted(opsets.items()) if domain in used or domain == "ai.onnx"},
         "ir_version": model.ir_version,
-        "operators": sorted({node.op_type for node in model.graph.node}),
+        "operators": sorted({node.op_type for node in nodes}),
         "external": any(tensor.external_data for tensor in model.graph.initializer),
     }
+
+
+def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
+    """Yield the nodes of a graph, those in branches included."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _nodes(attribute.g)
 
 
 def _session(target: Target) -> dict[str, Any]:
@@ -162,6 +189,14 @@ def _described(values: dict[str, Any], **more: Any) -> dict[str, Any]:
 def _padding(interface: dict[str, Any], graph: dict[str, Any]) -> dict[str, Any]:
     """Say how to pad, and whether it matters: a dynamic range is taken over the whole batch, padding included."""
     depends = "DynamicQuantizeLinear" in graph["operators"] or "DynamicQuantizeMatMul" in graph["operators"]
+    if interface.get("image"):
+        range_of_all = (
+            "answer images one by one: the range of the activations is taken over the batch, so answers change with it"
+        )
+        advice = (
+            range_of_all if depends else "none: all images are prepared to one size, and answers do not depend on the batch"
+        )
+        return {"id": None, "side": None, "answers_depend_on_padding": depends, "advice": advice}
     advice = (
         "answer texts one by one, unpadded: the range of the activations is taken over the batch, so answers change with padding"
         if depends

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from compactor.base.images import ImageSettings
+from compactor.bundle.cascade_snippet import PLAIN_CASCADE
+from compactor.bundle.cascades import has_larger
 from compactor.bundle.layout import MODEL_FOLDER, javascript_dtype
 
 COMPACTOR = """\
@@ -38,6 +41,35 @@ made = {{"input_ids": encoding.ids, "attention_mask": encoding.attention_mask, "
 feed = {{name: np.array([made[name]], dtype=np.int64) for name in manifest["inputs"]}}
 ({output},) = session.run(["{output}"], feed)
 {read}
+```"""
+
+IMAGES = """\
+With compactor (`pip install "compactor[image]"`: onnxruntime, tokenizers, numpy, Pillow):
+
+```python
+import compactor
+
+model = compactor.load(".")  # this folder
+print(model("photo.jpg"))  # {{"label": ..., "score": ...}}; or a list of paths, images of Pillow, arrays
+```
+
+With onnxruntime and Pillow alone, {steps}:
+
+```python
+import json
+
+import numpy as np
+import onnxruntime
+from PIL import Image, ImageOps
+
+folder = "."  # this folder
+with open(f"{{folder}}/manifest.json", encoding="utf-8") as stream:
+    manifest = json.load(stream)
+image = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")
+{code}
+session = onnxruntime.InferenceSession(f"{{folder}}/{{manifest['model']}}", providers=manifest["providers"])
+({output},) = session.run(["{output}"], {{"pixel_values": pixels[None].astype(np.float32)}})
+print(manifest["labels"][int({output}[0].argmax())])
 ```"""
 
 OPTIMUM = """\
@@ -126,6 +158,8 @@ def loading(manifest: dict[str, Any]) -> str:
     Args:
         manifest: content of manifest.json.
     """
+    if manifest.get("image"):
+        return "\n\n".join(["## Load it", images_code(manifest)])
     texts = '"the first sentence", "the second sentence"' if manifest["pair"] else '"some text"'
     call, read, optimum, options = READS[manifest["answer"]]
     values = {
@@ -142,9 +176,47 @@ def loading(manifest: dict[str, Any]) -> str:
         "name": "bundle",
         "max_length": manifest["max_length"],
     }
-    code = [COMPACTOR, PLAIN]
+    code = [COMPACTOR, PLAIN_CASCADE if has_larger(manifest) else PLAIN]
     # A student of compactor's own family reads ids alone; Optimum and transformers.js do not know its configuration. For embeddings
     # both pool the states themselves, and this graph has done so.
-    if list(manifest["inputs"]) != ["input_ids"] and manifest["answer"] != "vector":
+    # Of a cascade they would load the first model alone.
+    if list(manifest["inputs"]) != ["input_ids"] and manifest["answer"] != "vector" and not has_larger(manifest):
         code += [OPTIMUM, JAVASCRIPT_PAIR if manifest["pair"] else JAVASCRIPT]
     return "\n\n".join(["## Load it", *[text.format(**values) for text in code]])
+
+
+def images_code(manifest: dict[str, Any]) -> str:
+    """Return the code that prepares an image for this bundle and asks it."""
+    settings = ImageSettings.read(manifest["image"])
+    lines, steps = list[str](), list[str]()
+    if settings.resize is not None:
+        lines.append(_resized(settings))
+        steps.append("resized")
+    if settings.crop is not None:
+        height, width = settings.crop
+        lines += [
+            f"left, top = (image.width - {width}) // 2, (image.height - {height}) // 2",
+            f"image = image.crop((left, top, left + {width}, top + {height}))",
+        ]
+        steps.append("cropped")
+    lines.append("pixels = np.asarray(image, dtype=np.float32).transpose(2, 0, 1)")
+    if settings.scale is not None:
+        lines.append(f"pixels = pixels * {settings.scale!r}")
+        steps.append("scaled")
+    if settings.mean is not None:
+        mean, std = (f"np.array({list(each or ())}, dtype=np.float32)[:, None, None]" for each in (settings.mean, settings.std))
+        lines.append(f"pixels = (pixels - {mean}) / {std}")
+        steps.append("normalized")
+    return IMAGES.format(steps=", ".join(steps) or "as it is", code="\n".join(lines), output=next(iter(manifest["outputs"])))
+
+
+def _resized(settings: ImageSettings) -> str:
+    if isinstance(settings.resize, tuple):
+        height, width = settings.resize
+        return f"image = image.resize(({width}, {height}), resample={settings.resample})"
+    edge = settings.resize
+    return (
+        "wide, high = image.size\n"
+        f"size = ({edge}, int({edge} * high / wide)) if wide <= high else (int({edge} * wide / high), {edge})\n"
+        f"image = image.resize(size, resample={settings.resample})"
+    )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from compactor.base.errors import CompactorError
 from compactor.base.hashing import hash_file
 from compactor.bundle import golden as golden_answers
-from compactor.bundle.layout import CONFIG, GOLDEN, LABELS, MANIFEST, SCHEMA, UNHASHED
+from compactor.bundle.layout import CASCADE_SCHEMA, CONFIG, GOLDEN, LABELS, MANIFEST, PROCESSOR, SCHEMA, TOKENIZER, UNHASHED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,8 +111,8 @@ def verify(folder: Path, *, threads: int = 1, providers: Sequence[str] | None = 
 
 def _manifest(state: dict[str, Any]) -> str:
     manifest = _json(state["folder"] / MANIFEST)
-    if manifest.get("schema") != SCHEMA:
-        raise _FailedError(f"schema {manifest.get('schema')}, this compactor reads {SCHEMA}: upgrade compactor")
+    if manifest.get("schema") not in (SCHEMA, CASCADE_SCHEMA):
+        raise _FailedError(f"schema {manifest.get('schema')}, this compactor reads {CASCADE_SCHEMA}: upgrade compactor")
     missing = [name for name in REQUIRED if name not in manifest]
     if missing:
         raise _FailedError(f"{MANIFEST} does not state {', '.join(missing)}")
@@ -123,7 +123,8 @@ def _manifest(state: dict[str, Any]) -> str:
 def _files(state: dict[str, Any]) -> str:
     folder: Path = state["folder"]
     files: dict[str, dict[str, Any]] = state["manifest"]["files"]
-    needed = {state["manifest"]["model"], GOLDEN, LABELS, CONFIG, "tokenizer.json"}
+    reader = PROCESSOR if state["manifest"].get("image") else TOKENIZER
+    needed = {state["manifest"]["model"], GOLDEN, LABELS, CONFIG, reader}
     wrong = [f"{path} is not listed" for path in sorted(needed - files.keys())]
     for path, entry in files.items():
         if not (folder / path).is_file():
@@ -169,7 +170,10 @@ def _provider(state: dict[str, Any]) -> str:
 def _ids(state: dict[str, Any]) -> str:
     state["golden"] = _json(state["folder"] / GOLDEN)
     _none(golden_answers.wrong_ids(state["model"], state["golden"]))
-    return f"the tokenizer gives the same ids for {len(state['golden']['cases'])} texts"
+    count = len(state["golden"]["cases"])
+    if state["manifest"].get("image"):
+        return f"{count} images are prepared as they were, to within one grey level"
+    return f"the tokenizer gives the same ids for {count} texts"
 
 
 def _outputs(state: dict[str, Any]) -> str:
@@ -180,7 +184,7 @@ def _outputs(state: dict[str, Any]) -> str:
 def _answers(state: dict[str, Any]) -> str:
     _none(golden_answers.wrong_answers(state["model"], state["golden"]))
     decided = sum(case["decided"] for case in state["golden"]["cases"])
-    return f"the same label for the {decided} texts that have a clear one"
+    return f"the same label for the {decided} {'images' if state['manifest'].get('image') else 'texts'} that have a clear one"
 
 
 # Name, the checks without which it cannot be tried, and how it is done.

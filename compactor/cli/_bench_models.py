@@ -81,6 +81,7 @@ def _names(paths: list[Path]) -> list[str]:
 
 def _subject(path: Path, name: str, shapes: dict[str, list[int]]) -> Subject:
     from compactor.base.atomic import read_json
+    from compactor.base.errors import StageError
     from compactor.measuring.latency import Subject
     from compactor.measuring.size import model_file
 
@@ -90,6 +91,9 @@ def _subject(path: Path, name: str, shapes: dict[str, list[int]]) -> Subject:
         found = beside(model, file)
         if found is not None:
             described |= read_json(found)
+    if path.is_dir() and "larger" in (described.get("cascade") or {}):
+        sentence = f"{path} holds two models and a rule between them, and made-up inputs do not tell how often the second one runs"
+        raise StageError("M280", sentence, "name one of its ONNX files; the mix of both is in the report of the run that made it")
     tokens = described.get("vocab_size")
     return Subject(
         name,

@@ -18,7 +18,7 @@ NUMBERS_SHOWN = 8
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `compactor try`."""
     parser.add_argument("bundle", type=Path, help="folder of a bundle, or of an ONNX model with interface.json")
-    parser.add_argument("text", help="the text, or - to read one text a line from standard input")
+    parser.add_argument("text", help="the text or the path of an image, or - to read one a line from standard input")
     parser.add_argument("--pair", default=None, metavar="TEXT", help="second sentence, for a model that compares two")
     parser.add_argument("--threads", type=int, default=None, metavar="N", help="threads (default: what the bundle recommends)")
     parser.add_argument(
@@ -50,21 +50,32 @@ def run(arguments: argparse.Namespace) -> int:
         except ValueError as error:
             raise CompactorError("T207", str(error), "see compactor try --help") from error
         milliseconds = 1e3 * (time.perf_counter() - begun)
+        by = _answered_by(model, text, pair)
         if arguments.json:
-            told = {"text": text} if pair is None else {"text": text, "pair": pair}
+            what = "text" if model.interface.image is None else "image"
+            told = {what: text} if pair is None else {what: text, "pair": pair}
             print(
                 json.dumps(
-                    {**told, **_named(answer), "ms": round(milliseconds, 3), "load_ms": round(load_ms, 1)}, ensure_ascii=False
+                    {**told, **_named(answer), **by, "ms": round(milliseconds, 3), "load_ms": round(load_ms, 1)}, ensure_ascii=False
                 )
             )
         else:
-            print(f"{_told(answer)}  ({milliseconds:.2f} ms)", flush=True)
+            who = f", by the {by['by']} model" if by else ""
+            print(f"{_told(answer)}  ({milliseconds:.2f} ms{who})", flush=True)
     return 0
 
 
 def _ask(model: Model, text: str, pair: str | None) -> Any:
     """Return the answer: a label, several, a number, spans; of a model for embeddings, the numbers."""
     return model.embed(text)[0].tolist() if model.interface.answer == "vector" else model(text, pair)
+
+
+def _answered_by(model: Any, text: str, pair: str | None) -> dict[str, Any]:
+    """Return which model of a cascade answered, and how sure the first one was; empty for a single model."""
+    if model.interface.cascade is None:
+        return {}
+    confidence = float(model.confidences(text, pair)[0])
+    return {"by": "first" if confidence >= model.rule.confidence else "larger", "confidence": round(confidence, 4)}
 
 
 def _named(answer: Any) -> dict[str, Any]:

@@ -1,43 +1,51 @@
-"""Export a torch folder: graph, tokenizer, labels and the description of inputs and outputs."""
+"""Export a torch folder: graph, tokenizer or image processor, labels and the description of inputs and outputs."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from compactor import models
-from compactor.base.atomic import write_bytes, write_json
-from compactor.base.errors import StageError, disk_error
+from compactor.base.atomic import read_json, write_bytes, write_json
+from compactor.base.errors import StageError
 from compactor.exporting import graph
-from compactor.exporting.simplify import simplify
+from compactor.exporting.exits import AXES, exit_name, read_exits
+from compactor.exporting.given import Images, Texts, given_to
 from compactor.exporting.trace import Axes, Backend, trace
-from compactor.exporting.wrapper import sample_inputs, wrap
-from compactor.models import tokenizer
+from compactor.exporting.with_optimum import trace_with_optimum
+from compactor.exporting.wrapper import wrap
+from compactor.models.reading import copy_reader
 from compactor.tasks import Task
 
 INTERFACE_SCHEMA = 1
-INPUT_AXES = ("batch", "sequence")
 # A protobuf message holds 2 GiB; the graph around the weights takes some of it.
 LARGEST_WEIGHTS_BYTES = 2 * 1024**3 - 16 * 1024**2
 
 
 def export_onnx(
-    source: Path, folder: Path, *, task: Task, pair: bool, opset: int, backend: Backend = "torchscript"
+    source: Path,
+    folder: Path,
+    *,
+    task: Task,
+    pair: bool,
+    opset: int,
+    backend: Backend | Literal["optimum"] = "torchscript",
+    exits: bool = False,
 ) -> dict[str, Any]:
-    """Turn a torch folder into an ONNX folder: `model.onnx` in fp32, tokenizer, config.json, labels.json, interface.json.
+    """Turn a torch folder into an ONNX folder: `model.onnx` in fp32, tokenizer or image processor, config.json, labels.json, interface.json.
 
     The same weights give the same bytes, on any machine with the same versions of torch and transformers.
 
     Args:
-        source: config.json, model.safetensors and tokenizer files.
+        source: config.json, model.safetensors and tokenizer files, or preprocessor_config.json.
         folder: is filled; need not exist.
         task: names the model class and the graph's outputs.
         pair: rows have a second sentence.
         opset: version of the ONNX operators; the IR version is the oldest that holds it (17 → 8).
-        backend: which of torch's exporters.
+        backend: which of torch's exporters, or Optimum's.
+        exits: write the early exits of the folder too, as outputs `exit_1` and so on.
 
     Returns:
         `opset`, `ir_version`, `backend`, `nodes`, `operators`, `parameters`, `duplicate_initializers`, `duplicate_bytes`,
@@ -51,15 +59,19 @@ def export_onnx(
     module = models.load(source, task)
     _check_size(module)
     outputs = {name: tuple(axes) for name, axes in task.outputs().items()}
-    pad_id = tokenizer.pad_id(source)
-    wrapped, names = wrap(module, tuple(outputs), pair=pair)
-    sample = sample_inputs(names, vocabulary=module.config.vocab_size, pad_id=pad_id)
-    model = trace(wrapped, sample, dict.fromkeys(names, INPUT_AXES), outputs, opset=opset, backend=backend)
+    heads = read_exits(source) if exits else None
+    outputs |= {exit_name(layer): AXES for layer in heads or ()}
+    wrapped, names = wrap(module, tuple(outputs), pair=pair, exits=heads)
+    given = given_to(source, module.config, names, pair=pair)
+    if backend == "optimum":
+        model = trace_with_optimum(source, given.axes, outputs, task=task.pipeline_tag, opset=opset)
+    else:
+        model = trace(wrapped, given.sample(), given.axes, outputs, opset=opset, backend=backend)
     duplicates = graph.tidy(model)
-    simplified = simplify(model, vocabulary=module.config.vocab_size, pad_id=pad_id, longest=tokenizer.max_length(source))
+    simplified = given.simplify(model)
     content = model.SerializeToString(deterministic=True)
     write_bytes(folder / "model.onnx", content)
-    _write_surroundings(source, folder, module, names, outputs, task=task, pair=pair, opset=opset, pad_id=pad_id)
+    _write_surroundings(source, folder, module, given, outputs, task=task, opset=opset)
     return {
         "opset": opset,
         "ir_version": model.ir_version,
@@ -85,23 +97,13 @@ def _check_size(module: Any) -> None:
 
 
 def _write_surroundings(
-    source: Path,
-    folder: Path,
-    module: Any,
-    names: tuple[str, ...],
-    outputs: Axes,
-    *,
-    task: Task,
-    pair: bool,
-    opset: int,
-    pad_id: int,
+    source: Path, folder: Path, module: Any, given: Texts | Images, outputs: Axes, *, task: Task, opset: int
 ) -> None:
     """Write all files beside the graph."""
-    tokenizer.copy_tokenizer(source, folder)
-    try:
-        shutil.copyfile(source / "config.json", folder / "config.json")
-    except OSError as error:
-        raise disk_error(error, folder / "config.json") from error
+    copy_reader(source, folder)
+    config = read_json(source / "config.json")
+    config.pop("auto_map", None)  # it names a modeling file of torch, which a graph does without
+    write_json(folder / "config.json", config)
     id2label = module.config.id2label
     write_json(folder / "labels.json", [id2label[index] for index in sorted(id2label)])
     interface = {
@@ -109,11 +111,8 @@ def _write_surroundings(
         "task": task.name,
         "answer": task.label_kind,
         "pipeline_tag": task.pipeline_tag,
-        "inputs": {name: {"dtype": "int64", "axes": list(INPUT_AXES)} for name in names},
         "outputs": {name: {"dtype": "float32", "axes": list(axes)} for name, axes in outputs.items()},
-        "max_length": tokenizer.max_length(source),
-        "pad_id": pad_id,
-        "pair": pair,
+        **given.told(),
         "opset": opset,
         "precision": "fp32",
     }

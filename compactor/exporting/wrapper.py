@@ -7,21 +7,29 @@ from typing import Any
 import torch
 from torch import nn
 
+from compactor.exporting.exits import early_answers
+
 TYPE_TABLE = "token_type_embeddings"  # the name in every BERT-like family of transformers
+PIXELS = "pixel_values"
 SAMPLE_ROWS, SAMPLE_LENGTH, SAMPLE_PADDED = 2, 7, 3
 
 
 class _Traced(nn.Module):
     """Holds the model; both backends need a forward whose parameters are named one by one."""
 
-    def __init__(self, model: nn.Module, outputs: tuple[str, ...]) -> None:
+    def __init__(self, model: nn.Module, outputs: tuple[str, ...], exits: nn.ModuleDict | None = None) -> None:
         super().__init__()
         self.model = model
         self.outputs = outputs
+        self.exits = exits
 
     def _answer(self, **inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        answer = self.model(**inputs)
-        return tuple(getattr(answer, name) for name in self.outputs)
+        if self.exits is None:
+            answer = self.model(**inputs)
+            return tuple(getattr(answer, name) for name in self.outputs)
+        answer = self.model(**inputs, output_hidden_states=True)
+        early = early_answers(self.exits, answer.hidden_states)
+        return tuple(early[name] if name in early else getattr(answer, name) for name in self.outputs)
 
 
 class IdsAlone(_Traced):
@@ -50,6 +58,14 @@ class TwoSentences(_Traced):
         return self._answer(input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids)
 
 
+class Image(_Traced):
+    """Graph of a model that sees images."""
+
+    def forward(self, pixel_values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Answer float32 (batch, 3, height, width) images."""
+        return self._answer(pixel_values=pixel_values)
+
+
 class FirstType(nn.Module):
     """Stands for the token-type embeddings where every token has type 0: their first row, whatever the ids."""
 
@@ -62,7 +78,9 @@ class FirstType(nn.Module):
         return self.weight
 
 
-def wrap(model: nn.Module, outputs: tuple[str, ...], *, pair: bool) -> tuple[nn.Module, tuple[str, ...]]:
+def wrap(
+    model: nn.Module, outputs: tuple[str, ...], *, pair: bool, exits: nn.ModuleDict | None = None
+) -> tuple[nn.Module, tuple[str, ...]]:
     """Make the module to trace and the names of its inputs, the fewest that the model needs.
 
     Without a second sentence all token types are 0: the lookup is replaced, in place, by its first row, which removes an input and
@@ -71,6 +89,8 @@ def wrap(model: nn.Module, outputs: tuple[str, ...], *, pair: bool) -> tuple[nn.
     """
     if getattr(model, "graph_inputs", None) == ("input_ids",):
         return IdsAlone(model, outputs).eval(), ("input_ids",)
+    if getattr(model, "main_input_name", None) == PIXELS:
+        return Image(model, outputs).eval(), (PIXELS,)
     tables: list[tuple[nn.Module, nn.Embedding]] = []
     for parent in model.modules():
         table = getattr(parent, TYPE_TABLE, None)
@@ -78,10 +98,10 @@ def wrap(model: nn.Module, outputs: tuple[str, ...], *, pair: bool) -> tuple[nn.
             tables.append((parent, table))
     if pair and any(table.num_embeddings > 1 for _, table in tables):
         # eval() on the wrapper: the exporters put back the mode of the module they are given.
-        return TwoSentences(model, outputs).eval(), ("input_ids", "attention_mask", "token_type_ids")
+        return TwoSentences(model, outputs, exits).eval(), ("input_ids", "attention_mask", "token_type_ids")
     for parent, table in tables:
         setattr(parent, TYPE_TABLE, FirstType(table.weight))
-    return OneSentence(model, outputs).eval(), ("input_ids", "attention_mask")
+    return OneSentence(model, outputs, exits).eval(), ("input_ids", "attention_mask")
 
 
 def sample_inputs(names: tuple[str, ...], *, vocabulary: int, pad_id: int) -> dict[str, Any]:

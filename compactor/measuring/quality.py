@@ -37,8 +37,10 @@ class EncodedRows(Protocol):
         """Return a batch's answers in the order of `answer_rows`."""
 
 
-def predict(folder: Path, encoded: EncodedRows, *, threads: int, reporter: Reporter) -> np.ndarray:
-    """Return the answer to every row by the first output, float32 (answers, labels).
+def predict(
+    folder: Path, encoded: EncodedRows, *, threads: int, reporter: Reporter, output: str | None = None
+) -> np.ndarray:
+    """Return the answer to every row by the first output, or the one that is named, float32 (answers, labels).
 
     One answer a row, or one a word where words have tags; a word that was cut off answers 0.
 
@@ -50,13 +52,14 @@ def predict(folder: Path, encoded: EncodedRows, *, threads: int, reporter: Repor
         encoded: the rows.
         threads: rows answered at the same time.
         reporter: shows progress.
+        output: which output answers; the first by default.
 
     Raises:
         StageError: the model cannot be loaded or does not take these rows.
     """
     session = _session(folder)
     inputs: dict[str, dict[str, Any]] = read_json(folder / "interface.json")["inputs"]
-    output = [session.get_outputs()[0].name]
+    outputs = [output or session.get_outputs()[0].name]
 
     def answer(start: int) -> np.ndarray:
         rows = []
@@ -64,7 +67,7 @@ def predict(folder: Path, encoded: EncodedRows, *, threads: int, reporter: Repor
             one = np.array([row])
             batch = encoded.batch(one)
             feed = {name: batch[name].astype(each["dtype"], copy=False) for name, each in inputs.items()}
-            rows.append(encoded.gather(session.run(output, feed)[0], one))
+            rows.append(encoded.gather(session.run(outputs, feed)[0], one))
         return np.concatenate(rows).astype(np.float32)
 
     starts = range(0, len(encoded), CHUNK_ROWS)

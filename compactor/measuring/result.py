@@ -30,6 +30,8 @@ class Subject:
         tokens: size of the vocabulary, for made-up token ids when there are no samples.
         table_rows: for inputs that look rows up in a table, the number of its rows; more exact than `tokens`.
         tokenizer: its tokenizer.json, for the figure that starts from text.
+        larger: of a cascade of two files, the second: `{model: Path, confidence, temperature}`. It is timed on real texts alone, since
+            made-up ones say nothing about how often the second runs; its inputs are named `larger/...`.
         session: options that replace the target's for this model: `threads`, `spinning`, `arena`, `graph_level`.
     """
 
@@ -40,6 +42,7 @@ class Subject:
     tokens: int = 2
     table_rows: dict[str, int] = field(default_factory=dict)
     tokenizer: Path | None = None
+    larger: dict[str, Any] | None = None
     session: dict[str, Any] = field(default_factory=dict)
 
 

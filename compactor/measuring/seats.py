@@ -59,6 +59,14 @@ class Seat:
         assert self.worker is not None
         return self.worker.ask(message)
 
+    def job(self, job: dict[str, Any], runner: Runner) -> dict[str, Any]:
+        """Return what the process is told: the target's part, the model, and of a cascade the second one."""
+        mine = {**job, **self.subject.session, "model": runner.place(self.subject.model)}
+        larger = self.subject.larger
+        if larger is None:
+            return mine
+        return {**mine, "io_binding": False, "cuda_graphs": False, "larger": {**larger, "model": runner.place(larger["model"])}}
+
     def sit(self, worker: Worker, cells: list[Cell], folder: Path, seed: int) -> None:
         """Take a fresh process; the first time, make the inputs and write them into `folder`."""
         self.worker = worker
@@ -122,7 +130,7 @@ class Seat:
         subject = self.subject
         inputs = with_sizes(self.readies[0]["inputs"], subject.shapes)
         real = feeds_of_samples(self.samples, inputs) if self.samples else []
-        wanted = [cell for cell in cells if cell.length != DATA or real]
+        wanted = [cell for cell in cells if (cell.length != DATA or real) and (cell.length == DATA or subject.larger is None)]
         longest = subject.interface.get("max_length")
         self.cells = fitting_cells(wanted, inputs, longest)
         if not self.cells:
@@ -137,7 +145,9 @@ class Seat:
         # Real ids have the spread over the table that the app will have; rows are only for ids that are made up from nothing.
         known: dict[str, Any] = {"token_ids": tokens, "seed": seed, "table_rows": {} if real else subject.table_rows}
         made = {cell.name: real if cell.length == DATA else made_up_feeds(inputs, cell, **known) for cell in self.cells}
-        if has_lengths(inputs):
+        if subject.larger is not None:
+            self.absent["mixed_lengths"] = "a cascade is measured on real texts alone"
+        elif has_lengths(inputs):
             most = max((cell.length for cell in self.cells if isinstance(cell.length, int)), default=longest or 128)
             made[MIXED] = mixed_feeds(inputs, most, **known)
         else:
@@ -149,7 +159,9 @@ class Seat:
     def _write_texts(self) -> None:
         if self.first_cell_only:
             return
-        if not self.texts:
+        if self.subject.larger is not None:
+            self.absent["end_to_end_ms"] = "a cascade of two files tokenizes as it goes"
+        elif not self.texts:
             self.absent["end_to_end_ms"] = "no texts were given"
         elif self.subject.tokenizer is None:
             self.absent["end_to_end_ms"] = "the model has no tokenizer.json"
@@ -197,7 +209,7 @@ def take_seats(
     random.Random(f"{seed}/{process}").shuffle(order)  # noqa: S311 - an order, no secret
     cores: dict[int, Any] = {}
     for seat in order:
-        mine = {**job, **seat.subject.session, "model": runner.place(seat.subject.model)}
+        mine = seat.job(job, runner)
         if mine["affinity"] == "auto":
             mine["affinity"] = cores.get(mine["threads"], "auto")
         worker = stack.enter_context(Worker(runner, seat.subject.id, mine))

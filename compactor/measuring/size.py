@@ -35,13 +35,15 @@ MATRIX_NODES = frozenset(
     )
 )
 SUFFIXES = ("_quantized", "_scale", "_zero_point", "_quant")
+LARGER = "larger"  # the second model of a cascade, a folder below the first
 SMALL_CONSTANT_BYTES = 1024  # below, a Constant node is part of the graph and not a weight
 
 
 def shipped_files(folder: Path) -> list[Path]:
-    """Return the files that an app needs of an ONNX folder or a bundle: model, tokenizer, labels, settings."""
+    """Return the files that an app needs of an ONNX folder or a bundle: model, tokenizer, labels, settings; those of a cascade's two."""
     described = [path for path in sorted(folder.iterdir()) if path.name in TOKENIZER_FILES | DESCRIPTION_FILES]
-    return [*_model_files(folder), *described]
+    larger = shipped_files(folder / LARGER) if (folder / LARGER).is_dir() else []
+    return [*_model_files(folder), *described, *larger]
 
 
 def size_bytes(folder: Path) -> int:
@@ -88,13 +90,16 @@ def size_by_part(folder: Path) -> dict[str, int]:
     embeddings = _embeddings(graph, weights)
     head = _head(graph, weights) - embeddings
     sizes = {name: _payload_bytes(tensor) for name, tensor in weights.items()}
-    tokenizer = sum(path.stat().st_size for path in shipped_files(folder) if path.name in TOKENIZER_FILES)
+    own = [path for path in shipped_files(folder) if path.name in TOKENIZER_FILES and path.parent == folder]
+    tokenizer = sum(path.stat().st_size for path in own)
     parts = {
         "embeddings": sum(sizes[name] for name in embeddings),
         "encoder": sum(size for name, size in sizes.items() if name not in embeddings | head),
         "head": sum(sizes[name] for name in head),
         "tokenizer": tokenizer,
     }
+    if (folder / LARGER).is_dir():
+        parts["larger"] = size_bytes(folder / LARGER)
     total = size_bytes(folder)
     return {**parts, "graph": total - sum(parts.values()), "total": total}
 

@@ -41,7 +41,7 @@ def flood(
         One row a number of workers: `workers`, `texts_per_s`, `cpu_ms` per text, `n` answers, `energy`; or why there is none.
     """
     seconds = float(np.clip(plan.seconds / 10, SHORTEST_SECONDS, LONGEST_SECONDS))
-    mine = {**job, **seat.subject.session, "affinity": None, "model": runner.place(seat.subject.model)}
+    mine = {**seat.job(job, runner), "affinity": None}
     try:
         with ExitStack() as stack:
             workers = [stack.enter_context(Worker(runner, seat.subject.id, mine)) for _ in range(max(counts))]

@@ -24,7 +24,10 @@ def make_chain(session: Session, plan: Plan, folder: Path, until: str = "") -> l
     for number, step in enumerate(plan.steps, start=1):
         session.reporter.say(f"[{number}/{len(plan.steps)}] {step.label}: {step.state}{f' ({step.why})' if step.why else ''}")
         source, extra = made.get(step.sources.get("source", "")), made.get(step.sources.get("extra", ""))
-        done = execute(session, step, source, made.get(plan.steps[0].key), extra)
+        for further in step.beside:
+            made[further.key] = execute(session, further, made[further.sources["source"]], made.get(plan.steps[0].key)).artifact
+        larger = made.get(step.sources.get("larger", ""))
+        done = execute(session, step, source, made.get(plan.steps[0].key), extra, larger)
         made[step.key] = done.artifact
         _link(folder / "stages" / step.label, done.artifact.folder)
         if done.artifact.kind == "dataset":
@@ -75,6 +78,8 @@ def _row(session: Session, done: Done, before: list[Row]) -> Row:
     row.seconds = artifact.record["seconds"]
     row.findings = list(artifact.record["findings"])
     row.parameters = parameters(artifact, before)
+    if done.step.stage.beside and row.parameters is not None:
+        row.parameters += next(other.parameters or 0 for other in before if other.id == done.step.stage.beside)
     if artifact.kind != "answers":
         row.onnx = before[-1].onnx if artifact.kind == "bundle" and before else onnx_folder(session, artifact)
         assert row.onnx is not None
@@ -101,12 +106,15 @@ def sizes(folder: Path) -> tuple[dict[str, int], int]:
 
 
 def _linear_row(session: Session) -> Row:
-    session.reporter.say("control linear: an n-gram linear model")
     profile, data = session.profile, session.open_data()
+    control, features = "linear", "word 1-2-grams, character 2-5-grams"
+    if data.train.images:
+        control, features = "pixels", "grey levels of 16 x 16 pixels"
+    session.reporter.say(f"control {control}: a linear model on {features}")
     given = linear_answers(session)
     model = "ridge regression" if profile.task.label_kind == "number" else "logistic regression"
-    row = Row("linear", "linear", None, {"features": "word 1-2-grams, character 2-5-grams", "model": model})
-    row.control = "linear"
+    row = Row(control, control, None, {"features": features, "model": model})
+    row.control = control
     score = profile.task.quality
     row.validation_quality = score(given["validation"], data.validation.labels, split="validation", seed=profile.seed)
     if data.test is not None:

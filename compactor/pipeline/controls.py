@@ -110,7 +110,7 @@ class _OnLabels(Protocol):
 def linear_answers(session: Session) -> dict[str, np.ndarray]:
     """Return the decision values (n, labels) of an n-gram linear model for validation and test; fitted once and kept.
 
-    Word 1-2-grams and in-word character 2-5-grams, TF-IDF with sublinear counts, logistic or ridge regression; untuned.
+    Of images, of a linear model on pixels. Of texts: word 1-2-grams and in-word character 2-5-grams, TF-IDF with sublinear counts, logistic or ridge regression; untuned.
     """
     import numpy as np
 
@@ -119,8 +119,10 @@ def linear_answers(session: Session) -> dict[str, np.ndarray]:
 
     def fit(folder: Path) -> None:
         from compactor.pipeline.linear import fit_linear
+        from compactor.pipeline.linear_pixels import fit_linear_pixels
 
-        model = fit_linear(data.train, seed=session.profile.seed)
+        fit_rows = fit_linear_pixels if data.train.images else fit_linear
+        model = fit_rows(data.train, seed=session.profile.seed)
         for name, rows in splits.items():
             np.save(folder / f"{name}.npy", model(rows))
 

@@ -14,7 +14,7 @@ from compactor.base.finding import Finding
 from compactor.base.hashing import hash_file, hash_value
 from compactor.pipeline.also import Elsewhere
 from compactor.pipeline.execute import Session
-from compactor.pipeline.probe import encoded
+from compactor.pipeline.probe import LARGER, encoded, rule_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from compactor.pipeline.record import Row
 
 FOLDER = "also"
+TWO_FILES = Finding(
+    "M282",
+    "warning",
+    "further targets are not measured: the packaged model is a cascade of two files, which is timed on this machine alone",
+    "run the profile on the further target, or use early exits, which are one graph",
+)
 
 
 def measure_further_targets(session: Session, row: Row, run_folder: Path, *, quick: bool) -> list[dict[str, Any]]:
@@ -31,6 +37,10 @@ def measure_further_targets(session: Session, row: Row, run_folder: Path, *, qui
     """
     found: list[dict[str, Any]] = []
     if row.onnx is None:
+        return found
+    if session.profile.also and LARGER in rule_of(row.onnx):
+        session.reporter.finding(TWO_FILES)
+        row.findings.append(TWO_FILES.as_dict())
         return found
     for place in session.profile.also:
         folder = run_folder / FOLDER / _safe(f"{place.target.name}-{place.via}")

@@ -10,6 +10,7 @@ import numpy as np
 
 from compactor.base.errors import CompactorError, StageError
 from compactor.base.finding import Finding
+from compactor.pipeline.probe import rule_of
 
 if TYPE_CHECKING:
     from compactor.base.artifact import Artifact
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from compactor.targets import Target
 
 GRAPHS = ("onnx", "bundle")
+NO_ESTIMATE = Finding(
+    "M281",
+    "note",
+    "no time is estimated for a cascade: how often its later part runs depends on the texts",
+    "run the profile on the target, or read the estimates of its parts",
+)
 
 
 def estimate_rows(session: Session, rows: Sequence[Row]) -> None:
@@ -34,6 +41,9 @@ def estimate_rows(session: Session, rows: Sequence[Row]) -> None:
         return
     for row in waiting:
         assert row.onnx is not None
+        if rule_of(row.onnx):
+            row.findings.append(NO_ESTIMATE.as_dict())
+            continue
         try:
             cells = _cells(session, target, row.onnx)
         except CompactorError as error:
@@ -80,6 +90,8 @@ def _cells(session: Session, target: Target, folder: Path) -> list[dict[str, Any
     model, longest = folder / "model.onnx", read_json(folder / "interface.json").get("max_length")
     usual = int(np.median(encoded(session, folder, "validation").lengths))
     wanted: list[tuple[int, int | str, int]] = [(1, "data", usual)]
+    if not longest:  # of a graph without lengths
+        target = target.model_copy(update={"lengths": (1,)})
     wanted += [
         (batch, length, length) for batch in target.batches for length in target.lengths if not longest or length <= longest
     ]

@@ -81,9 +81,14 @@ class Done:
 
 
 def execute(
-    session: Session, step: PlannedStep, source: Artifact | None, teacher: Artifact | None, extra: Artifact | None = None
+    session: Session,
+    step: PlannedStep,
+    source: Artifact | None,
+    teacher: Artifact | None,
+    extra: Artifact | None = None,
+    larger: Artifact | None = None,
 ) -> Done:
-    """Return the artifact of a step, made from the artifact before it, the teacher, and rows to train on besides.
+    """Return the artifact of a step, made from the artifact before it, the teacher, rows to train on besides, and a larger model.
 
     Raises:
         StageError: the stage could not do its work; what was finished before stays in the store.
@@ -91,6 +96,8 @@ def execute(
     inputs = {"source": source, "teacher": teacher if step.stage.uses_teacher else None}
     if extra is not None and step.stage.uses_extra:
         inputs["extra"] = extra
+    if larger is not None:
+        inputs["larger"] = larger
     session.references.add(step.key)
     found = _sound(session, step, inputs)
     if found is not None:
@@ -126,6 +133,7 @@ def _fill(
         derive=session.derive,
         teacher=inputs["teacher"],
         extra=inputs.get("extra"),
+        larger=inputs.get("larger"),
         ahead=ahead_of(profile, step.label) if step.stage.looks_ahead else Ahead(),
         threads=session.threads,
         near=profile.near,

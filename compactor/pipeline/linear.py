@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from compactor.data import Rows
 
 
-KINDS = frozenset({"class", "classes", "number"})  # of labels; a tag needs the words around it, an image its pixels
+KINDS = frozenset({"class", "classes", "number"})  # of labels; a tag needs the words around it; for images see `linear_pixels`
 
 
 def fit_linear(train: Rows, *, seed: int) -> Callable[[Rows], np.ndarray]:

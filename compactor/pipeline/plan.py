@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from compactor.base.hashing import hash_value
-from compactor.pipeline.ahead import ahead_of
+from compactor.pipeline.ahead import CARRYING, ahead_of
 from compactor.pipeline.store import Store
 from compactor.stages import Stage
 
@@ -14,7 +15,13 @@ if TYPE_CHECKING:
     from compactor.pipeline.profile import Profile
 
 State = Literal["in store", "started", "to do"]
-SOURCE_WORDS = {"source": "the step it starts from", "teacher": "the teacher", "extra": "the rows of the augment stage"}
+CARRIED = {"export": "exported", "quantize": "quantized"}
+SOURCE_WORDS = {
+    "source": "the step it starts from",
+    "teacher": "the teacher",
+    "extra": "the rows of the augment stage",
+    "larger": "the larger model",
+}
 
 
 @dataclass(frozen=True)
@@ -28,9 +35,10 @@ class PlannedStep:
         kind: kind of artifact it leaves.
         key: hash of `parts`.
         parts: everything that can change the result, by name.
-        sources: key of each artifact it starts from (`source`, `teacher`, `extra`).
+        sources: key of each artifact it starts from (`source`, `teacher`, `extra`, `larger`).
         state: `in store`, `started` (a killed run left checkpoints) or `to do`.
         why: the reason for the state, in words.
+        beside: further steps that make what it takes beside its source, in order; see `plan_beside`.
     """
 
     label: str
@@ -42,6 +50,7 @@ class PlannedStep:
     sources: dict[str, str]
     state: State
     why: str
+    beside: tuple[PlannedStep, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,9 +91,22 @@ def make_plan(profile: Profile, store: Store, data: dict[str, Any], previous: di
     before: PlannedStep | None = None
     teacher = extra = ""
     for given in profile.steps:
+        beside, larger = plan_beside(profile, store, data, given.stage, steps)
         step = plan_step(
-            profile, store, data, given.label, given.name, given.stage, before, teacher, previous, given.source_hash, extra
+            profile,
+            store,
+            data,
+            given.label,
+            given.name,
+            given.stage,
+            before,
+            teacher,
+            previous,
+            given.source_hash,
+            extra,
+            larger,
         )
+        step = replace(step, beside=beside)
         steps.append(step)
         if given.name == "teacher" or step.kind == "answers":
             teacher = step.key
@@ -107,16 +129,20 @@ def plan_step(
     previous: dict[str, Any] | None = None,
     source_hash: str = "",
     extra: str = "",
+    larger: str = "",
 ) -> PlannedStep:
     """Compute one step; also used for controls, which are steps outside the chain.
 
-    `source_hash` is that of a user's own stage file; `teacher` and `extra` are keys of the teacher and of the dataset made last.
+    `source_hash` is that of a user's own stage file; `teacher` and `extra` are keys of the teacher and of the dataset made last,
+    `larger` that of the model that `Stage.beside` names.
     """
     sources = {"source": before.key} if before and stage.gives != "dataset" else {}
     if stage.uses_teacher and teacher:
         sources["teacher"] = teacher
     if stage.uses_extra and extra:
         sources["extra"] = extra
+    if larger:
+        sources["larger"] = larger
     parts: dict[str, Any] = {
         "stage": name,
         "version": stage.version,
@@ -146,6 +172,29 @@ def plan_step(
     kind = before.kind if stage.gives == "same" and before else stage.gives
     state, why = _state(store, key, label, {**parts, "settings": _told(stage)}, previous)
     return PlannedStep(label, name, stage, kind, key, parts, sources, state, why)
+
+
+def plan_beside(
+    profile: Profile, store: Store, data: dict[str, Any], stage: Stage, before: Sequence[PlannedStep]
+) -> tuple[tuple[PlannedStep, ...], str]:
+    """Return the steps that make the model that `Stage.beside` names, and its key; nothing and no key for a stage that names none.
+
+    A model of torch goes through the export and quantize stages that stand in the chain so far, as the control `teacher_int8` does; a
+    graph is taken as it is.
+    """
+    start = next((step for step in before if step.label == stage.beside), None)
+    if start is None:
+        return (), ""
+    if start.kind != "torch":
+        return (), start.key
+    made: list[PlannedStep] = []
+    last = start
+    for step in before:
+        if step.name in CARRYING:
+            label = f"{start.label} {CARRIED[step.name]}"
+            last = plan_step(profile, store, data, label, step.name, step.stage, last, before[0].key)
+            made.append(last)
+    return tuple(made), last.key
 
 
 def data_parts(profile: Profile) -> dict[str, Any]:

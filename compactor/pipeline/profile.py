@@ -13,6 +13,7 @@ from compactor.base.errors import Problem, ProfileError
 from compactor.base.registry import Registry
 from compactor.data.settings import DataSettings
 from compactor.pipeline.also import Elsewhere
+from compactor.pipeline.beside import beside_problems
 from compactor.pipeline.budget import Budget
 from compactor.pipeline.head import Controls, Head
 from compactor.pipeline.named_files import data_problems, find, model_problems, near_folders
@@ -100,6 +101,7 @@ def load_profile(
         problems += task_data_problems(task, head.data, places)
     if task is not None:
         problems += teaching_problems(steps, task)
+        problems += beside_problems(steps, places)
     if target is not None:
         problems += rounding_problems(steps, target, places)
     if check_files:
@@ -107,8 +109,9 @@ def load_profile(
         problems += decoder_problems(steps, task, near) if task is not None else []
         problems += [_placed(inside, each, step, places) for step in steps for inside, each in step.stage.file_problems(near)]
         named = head.data if head is not None else _data_alone(data.get("data"))
+        sees = None if task is None else task.input_kind == "image"
         labelled = named is not None and (task is None or wants_labels(task, named))
-        problems += data_problems(named, near, places, labelled=labelled) if named is not None else []
+        problems += data_problems(named, near, places, labelled=labelled, sees=sees) if named is not None else []
     if problems or head is None or task is None or target is None:
         raise ProfileError(list(dict.fromkeys(problems)))
     return Profile(

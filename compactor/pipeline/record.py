@@ -39,6 +39,7 @@ class Row:
     timing: dict[str, Any] = field(default_factory=dict)
     answers: np.ndarray | None = None
     against: dict[str, Any] = field(default_factory=dict)
+    cascade: dict[str, Any] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -66,6 +67,7 @@ class Row:
             "throughput": timing.get("throughput") or [],
             "scenarios": timing.get("scenarios") or {},
             "energy": timing.get("energy"),
+            **({"cascade": self.cascade} if self.cascade else {}),
             "cost_per_million": timing.get("cost_per_million"),
             "conditions": timing.get("conditions") or {},
             "seconds": self.seconds,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from compactor.base.atomic import read_json, write_json
 from compactor.base.environment import machine, versions
 from compactor.base.finding import Finding
-from compactor.base.hashing import hash_file, hash_value
+from compactor.base.hashing import hash_value
+from compactor.pipeline.cascades import graph_hash, subject_of
 from compactor.pipeline.execute import Session
 from compactor.pipeline.probe import encoded
 
@@ -27,7 +28,7 @@ def time_rows(session: Session, rows: list[Row], run_folder: Path, *, quick: boo
 
     A measurement is reused only for the same graphs, target, machine and runtime: latency is never carried over from another machine.
     """
-    graphs = {row.id: hash_file(row.onnx / "model.onnx") for row in rows if row.onnx is not None}
+    graphs = {row.id: graph_hash(row.onnx) for row in rows if row.onnx is not None}
     folders = {graphs[row.id]: row.onnx for row in reversed(rows) if row.onnx is not None}
     identity = hash_value(
         {
@@ -56,8 +57,8 @@ def _measure(session: Session, folders: dict[str, Path], run_folder: Path, *, qu
     """Time each different graph once; all answer the same validation texts."""
     import onnxruntime
 
-    from compactor.measuring.feeds import choose_rows, real_feeds
-    from compactor.measuring.latency import Subject, measure
+    from compactor.measuring.feeds import choose_rows
+    from compactor.measuring.latency import measure
 
     target = session.profile.target
     if target.provider not in onnxruntime.get_available_providers():
@@ -66,10 +67,10 @@ def _measure(session: Session, folders: dict[str, Path], run_folder: Path, *, qu
         return dict.fromkeys(folders, nothing)
     subjects, samples, rows = [], {}, None
     for name, folder in folders.items():
-        interface, texts = read_json(folder / "interface.json"), encoded(session, folder, "validation")
-        rows = choose_rows(texts.lengths, seed=session.profile.seed) if rows is None else rows
-        samples[name] = real_feeds(texts, rows, interface)
-        subjects.append(Subject(name, folder / "model.onnx", interface, tokenizer=_file(folder / "tokenizer.json")))
+        if rows is None:
+            rows = choose_rows(encoded(session, folder, "validation").lengths, seed=session.profile.seed)
+        subject, samples[name] = subject_of(session, name, folder, rows)
+        subjects.append(subject)
     session.reporter.say(f"timing {len(subjects)} graphs in turns")
     measured = measure(
         subjects,
@@ -85,14 +86,10 @@ def _measure(session: Session, folders: dict[str, Path], run_folder: Path, *, qu
     return {name: result.as_dict() for name, result in measured.items()}
 
 
-def _file(path: Path) -> Path | None:
-    return path if path.is_file() else None
-
-
 def _texts(session: Session, rows: np.ndarray | None) -> list[str] | None:
-    """Return the validation texts that are timed, so that their tokenization is timed too; pairs and tagged words have other inputs."""
+    """Return the validation texts that are timed, so that their tokenization is timed too; pairs, images and tagged words have other inputs."""
     split = session.open_data().validation
-    if rows is None or split.pair or split.tags is not None:
+    if rows is None or split.pair or split.images or split.tags is not None:
         return None
     return split.select(rows).texts()
 

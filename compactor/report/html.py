@@ -9,6 +9,7 @@ from pathlib import Path
 from compactor.report import words
 from compactor.report.bubble_chart import NARROW, WIDE, bubble_chart, size_key
 from compactor.report.bubbles import shown_rows
+from compactor.report.cascades import cascade_html
 from compactor.report.controls import control_sentences
 from compactor.report.figures import chain_evidence, main_cell
 from compactor.report.findings import all_findings
@@ -51,6 +52,7 @@ def _sections(report: Report) -> list[Child]:
         _section("trade-off", "The trade-off", _chart(report)),
         _section("stages", "Every stage", _stages(report)),
         *([_section("tries", "What was tried", list(tried))] if (tried := tried_html(report)) else []),
+        *([_section("cascades", "Cascades", list(cascade))] if (cascade := cascade_html(report)) else []),
         _section("steps", "What each stage bought and paid", _steps(report)),
         _section("parts", "Size by part", _parts(report)),
         _section("latency", "Latency by batch and length", _latency(report)),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 
-from compactor.report import words
+from compactor.report import cascades, tries, words
 from compactor.report.controls import control_sentences
 from compactor.report.figures import cell_of, estimated_cell, main_cell, quality_gain, times_faster, times_smaller
 from compactor.report.findings import all_findings
@@ -12,9 +13,6 @@ from compactor.report.further_targets import HEAD, NOTE, further_rows
 from compactor.report.part_tables import threads_sentence
 from compactor.report.reproduce import reproduce_lines
 from compactor.report.rows import Cell, Report, Row
-from compactor.report.tries import HEAD as TRIED_HEAD
-from compactor.report.tries import NOTE as TRIED_NOTE
-from compactor.report.tries import tried_rows
 from compactor.report.verdict import verdict
 
 
@@ -25,7 +23,8 @@ def markdown(report: Report) -> str:
         f"**{_text(verdict(report))}**",
         _caption(report),
         stage_table(report),
-        _tried(report),
+        _further_table("What was tried", tries.NOTE, tries.HEAD, tries.tried_rows(report)),
+        _further_table("Cascades", cascades.NOTE, cascades.HEAD, cascades.cascade_rows(report)),
         _further(report),
         _controls(report),
         _findings(report),
@@ -59,11 +58,11 @@ def stage_table(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _tried(report: Report) -> str:
-    """Return what stages tried before they chose as a table of its own; nothing without any."""
-    rows = [_line([_text(field) for field in fields]) for fields in tried_rows(report)]
-    lines = [_line(list(TRIED_HEAD)), _line(["---"] * len(TRIED_HEAD)), *rows]
-    return "\n\n".join(["## What was tried", _text(TRIED_NOTE), "\n".join(lines)]) if rows else ""
+def _further_table(title: str, note: str, head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Return a table with a title and a note; nothing without rows."""
+    told = [_line([_text(field) for field in fields]) for fields in rows]
+    lines = [_line(list(head)), _line(["---"] * len(head)), *told]
+    return "\n\n".join([f"## {title}", _text(note), "\n".join(lines)]) if told else ""
 
 
 def _further(report: Report) -> str:

@@ -29,6 +29,13 @@ def read_answer(kind: str, output: np.ndarray, labels: tuple[str, ...], tokens: 
     return find_spans(output, labels, tokens) if kind == TAGS else best_label(output, labels)
 
 
+def confidence(logits: np.ndarray, temperature: float) -> np.ndarray:
+    """Return the highest probability of each row by softmax(logits / temperature), float64 (...,) for logits (..., labels)."""
+    values = logits.astype(np.float64) / temperature
+    highest: np.ndarray = 1.0 / np.exp(values - values.max(axis=-1, keepdims=True)).sum(axis=-1)
+    return highest
+
+
 def best_label(logits: np.ndarray, labels: tuple[str, ...]) -> dict[str, Any]:
     """Return the label with the highest logit and its probability by softmax."""
     weights = np.exp(logits.astype(np.float64) - logits.max())

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from compactor.base.errors import CompactorError, MissingError
+from compactor.base.images import ImageSettings
 
 SCHEMA = 1
+# Of a folder with two models, whose rule a reader must follow: one that does not know it refuses the folder, and does not answer worse.
+CASCADE_SCHEMA = 2
 MANIFEST, INTERFACE = "manifest.json", "interface.json"
 NEEDED = ("task", "inputs", "outputs", "max_length", "pad_id", "pair", "precision")
 # What an output can mean.
@@ -23,6 +26,24 @@ GRAPH_LEVELS = {
 }
 # Names that the exporters give to what the tokenizer makes.
 FEEDS = ("input_ids", "attention_mask", "token_type_ids")
+# And to what an image becomes.
+PIXELS = "pixel_values"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When the smaller of two models may answer.
+
+    Attributes:
+        folder: below the smaller model's, of the larger one.
+        confidence: the smaller one answers where the highest probability by softmax(logits / temperature) is at least this.
+        temperature, larger_temperature: of the two models; their logits are divided by them.
+    """
+
+    folder: str
+    confidence: float
+    temperature: float
+    larger_temperature: float
 
 
 @dataclass(frozen=True)
@@ -34,11 +55,11 @@ class Interface:
         model: the ONNX file.
         task: the task's name.
         answer: what the output means: `class`, `classes`, `number`, `tags` or `vector`; see `compactor.runtime.answers`.
-        inputs: names of the graph's inputs, int64 (batch, sequence).
+        inputs: names of the graph's inputs, int64 (batch, sequence); or `pixel_values`, float32 (batch, 3, height, width).
         output: name of the output that is read, float32 (batch, labels), or (batch, sequence, labels) for tags.
         labels: label names in id order.
-        max_length: most tokens of a text, special ones included; longer texts are cut.
-        pad_id: token that fills the shorter texts of a batch.
+        max_length: most tokens of a text, special ones included; longer texts are cut. 0 for images.
+        pad_id: token that fills the shorter texts of a batch. 0 for images.
         pair: every text has a second one.
         precision: `fp32`, `fp16`, `int8` ...
         threads: threads recommended for one session.
@@ -47,6 +68,8 @@ class Interface:
         providers: execution providers that the model was made for.
         oldest_onnxruntime: the first version that can load the graph; empty when not stated.
         depends_on_padding: answers differ with padding, as with dynamic int8.
+        image: how images are prepared; None for a model that reads texts.
+        cascade: a larger model answers what this one is unsure of; None without.
     """
 
     folder: Path
@@ -67,6 +90,8 @@ class Interface:
     providers: tuple[str, ...]
     oldest_onnxruntime: str
     depends_on_padding: bool
+    image: ImageSettings | None = None
+    cascade: Rule | None = None
 
 
 def read_interface(folder: Path) -> Interface:
@@ -111,7 +136,7 @@ def _description(folder: Path) -> dict[str, Any]:
     told = read_json_file(folder / name)
     if not isinstance(told, dict) or any(needed not in told for needed in NEEDED):
         raise CompactorError("T202", f"{folder / name} does not describe a model", "build the bundle again")
-    if told.get("schema") != SCHEMA:
+    if told.get("schema") not in (SCHEMA, CASCADE_SCHEMA):
         raise CompactorError(
             "T202", f"{folder / name} has schema {told.get('schema')}, this compactor reads {SCHEMA}", "upgrade compactor"
         )
@@ -120,11 +145,13 @@ def _description(folder: Path) -> dict[str, Any]:
 
 def _interface(folder: Path, told: dict[str, Any]) -> Interface:
     inputs = tuple(told["inputs"])
-    strange = [name for name in inputs if name not in FEEDS]
+    image = ImageSettings.read(told["image"]) if told.get("image") else None
+    known = FEEDS if image is None else (PIXELS,)
+    strange = [name for name in inputs if name not in known]
     if strange:
-        raise ValueError(f"input {', '.join(strange)} is not one of {', '.join(FEEDS)}")
+        raise ValueError(f"input {', '.join(strange)} is not one of {', '.join(known)}")
     model = folder / told.get("model", "model.onnx")
-    for path in (model, folder / "tokenizer.json"):
+    for path in (model,) if image is not None else (model, folder / "tokenizer.json"):
         if not path.is_file():
             sentence = f"{folder} has no {path.relative_to(folder).as_posix()}"
             raise MissingError("T201", sentence, "give the whole folder, as it was built")
@@ -144,8 +171,8 @@ def _interface(folder: Path, told: dict[str, Any]) -> Interface:
         inputs=inputs,
         output=next(iter(told["outputs"])),
         labels=tuple(str(label) for label in labels),
-        max_length=int(told["max_length"]),
-        pad_id=int(told["pad_id"]),
+        max_length=0 if image is not None else int(told["max_length"]),
+        pad_id=0 if image is not None else int(told["pad_id"]),
         pair=bool(told["pair"]),
         precision=str(told["precision"]),
         threads=int(session.get("intra_op_num_threads", 1)),
@@ -155,4 +182,14 @@ def _interface(folder: Path, told: dict[str, Any]) -> Interface:
         providers=tuple(told.get("providers") or ("CPUExecutionProvider",)),
         oldest_onnxruntime=str(told.get("oldest_onnxruntime", "")),
         depends_on_padding=bool(told.get("padding", {}).get("answers_depend_on_padding", False)),
+        image=image,
+        cascade=_rule(told.get("cascade")),
     )
+
+
+def _rule(told: dict[str, Any] | None) -> Rule | None:
+    """Return when a larger model answers; None where there is none, or where the graph itself decides."""
+    if not told or "larger" not in told:
+        return None
+    larger = told["larger"]
+    return Rule(str(larger["folder"]), float(told["confidence"]), float(told["temperature"]), float(larger["temperature"]))

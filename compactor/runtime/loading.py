@@ -1,4 +1,4 @@
-"""Open a folder: read its description, its tokenizer and its graph, with what the runtime here can do."""
+"""Open a folder: read its description, its tokenizer if it reads texts, and its graph, with what the runtime here can do."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def load(folder: str | os.PathLike[str], *, threads: int | None = None, provider
             back silently.
 
     Returns:
-        A model that may be called from several threads at once.
+        A model that may be called from several threads at once; of images if the folder's is one, see `ImageModel`.
 
     Raises:
         MissingError: T201 a file is missing, T203 onnxruntime is too old, T204 the provider is not there.
@@ -40,10 +40,19 @@ def load(folder: str | os.PathLike[str], *, threads: int | None = None, provider
     interface = read_interface(Path(folder))
     if threads is not None and threads < 1:
         raise ValueError(f"threads must be 1 or more, not {threads}")
+    if interface.image is not None:
+        from compactor.runtime.image_model import ImageModel
+
+        return ImageModel(interface, None, _session(interface, threads, providers))
     from compactor.runtime.model import Model
 
-    tokenizer = _tokenizer(interface)
-    return Model(interface, tokenizer, _session(interface, threads, providers))
+    tokenizer, session = _tokenizer(interface), _session(interface, threads, providers)
+    if interface.cascade is None:
+        return Model(interface, tokenizer, session)
+    from compactor.runtime.cascade import Cascade
+
+    larger = load(interface.folder / interface.cascade.folder, threads=threads, providers=providers)
+    return Cascade(interface, tokenizer, session, interface.cascade, larger)
 
 
 def _tokenizer(interface: Interface) -> Any:

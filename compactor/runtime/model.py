@@ -89,9 +89,12 @@ class Model:
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
         for batch in self._batches(texts, pairs, batch_size or 1):
-            output = self._run(self._pad([tokens.inputs for tokens in batch]))
-            for tokens, row in zip(batch, output, strict=True):
+            for tokens, row in zip(batch, self._answered(batch), strict=True):
                 yield tokens, row[: len(tokens.inputs["input_ids"])] if self.interface.answer == TAGS else row
+
+    def _answered(self, batch: list[Tokens]) -> np.ndarray:
+        """Return what the graph gives for some texts at once, padded to the longest of them: (texts, ...)."""
+        return self._run(self._pad([tokens.inputs for tokens in batch]))
 
     def _width(self) -> int:
         """Return how many numbers the graph gives for a text."""

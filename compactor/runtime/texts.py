@@ -22,11 +22,13 @@ class Tokens:
         text: what was tokenized.
         encoding: of the library `tokenizers`: ids, offsets, word ids.
         inputs: token ids, mask and types by name of the graph's input.
+        pair: the second sentence, None without.
     """
 
     text: str
     encoding: Any
     inputs: dict[str, list[int]]
+    pair: str | None = None
 
 
 def tokenize(tokenizer: Any, interface: Interface, texts: Texts, pairs: Texts | None) -> Iterator[Tokens]:
@@ -64,11 +66,12 @@ def _checked(texts: Any, what: str) -> list[str]:
 
 def _row(tokenizer: Any, interface: Interface, text: str, pair: str | None) -> Tokens:
     text = _valid(text)
-    encoding = _encoding(tokenizer, interface.max_length, text, None if pair is None else _valid(pair))
+    pair = None if pair is None else _valid(pair)
+    encoding = _encoding(tokenizer, interface.max_length, text, pair)
     made = {"input_ids": encoding.ids, "attention_mask": encoding.attention_mask, "token_type_ids": encoding.type_ids}
     if not encoding.ids:  # a tokenizer without special tokens, an empty text: a graph needs one token at least
         made = {"input_ids": [interface.pad_id], "attention_mask": [1], "token_type_ids": [0]}
-    return Tokens(text, encoding, {name: made[name] for name in interface.inputs})
+    return Tokens(text, encoding, {name: made[name] for name in interface.inputs}, pair)
 
 
 def _encoding(tokenizer: Any, max_length: int, text: str, pair: str | None) -> Any:

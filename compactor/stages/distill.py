@@ -29,6 +29,7 @@ from compactor.distillation.trainer import TrainSettings
 from compactor.models.students import SHAPES, AutoStudent, Student, TransformerStudent
 from compactor.stages._contract import Stage, Work
 from compactor.stages._ladder import climb, ladder_problems
+from compactor.stages._images import train_problems
 from compactor.stages._losses import default_losses, loss_problems
 from compactor.stages._student import student_fingerprint, student_problems
 
@@ -105,6 +106,7 @@ class Distill(Stage):
             if isinstance(self.student, AutoStudent):
                 yield from ladder_problems(self, phase, losses, before)
             yield from loss_problems(task, losses, (*before, "losses"))
+            yield from train_problems(task, phase.train, (*before, "train"))
             yield from zero_problems(losses, (*before, "losses"))
             yield from keeping_problems(self.teacher_outputs, losses, (*before, "losses"))
         for number, peer in enumerate(self.mutual.peers if self.mutual is not None else ()):

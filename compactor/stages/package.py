@@ -21,7 +21,7 @@ COPY = "bundle elsewhere"  # with a blank, as folders of users have
 class Package(Stage):
     """The last stage: `onnx` → `bundle`."""
 
-    takes: ClassVar[frozenset[str]] = frozenset({"onnx"})
+    takes: ClassVar[frozenset[str]] = frozenset({"onnx", "cascade"})
     gives: ClassVar[str] = "bundle"
     version: ClassVar[int] = 1
     uses_target: ClassVar[bool] = True
@@ -44,7 +44,7 @@ class Package(Stage):
 
         assert source is not None
         profile = _parsed(work.profile_text)
-        texts, pairs = _examples(work.data.validation, self.golden)
+        texts, pairs, images = _examples(work.data.validation, self.golden)
         work.facts.update(
             build(
                 source.folder,
@@ -53,6 +53,7 @@ class Package(Stage):
                 name=self.name or str(profile.get("name") or "model"),
                 texts=texts,
                 pairs=pairs,
+                images=images,
                 profile_text=work.profile_text,
                 made=_made(source),
                 model_licence=self.license or _teacher_licence(profile, work),
@@ -121,12 +122,14 @@ def _provider(work: Work) -> str | None:
     return "CPUExecutionProvider"
 
 
-def _examples(rows: Rows, count: int) -> tuple[list[str], list[str] | None]:
-    """Return texts from all over the validation split, and their second sentences if it has any."""
+def _examples(rows: Rows, count: int) -> tuple[list[str], list[str] | None, list[Path]]:
+    """Return texts from all over the validation split, and their second sentences if it has any; or images."""
     import numpy as np
 
     chosen = rows.select(np.unique(np.linspace(0, len(rows) - 1, min(count, len(rows)), dtype=np.int64)))
-    return chosen.texts(), chosen.pairs()
+    if chosen.images:
+        return [], None, [Path(place) for place in chosen.places()]
+    return chosen.texts(), chosen.pairs(), []
 
 
 def _made(source: Artifact) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def test_a_broken_manifest_is_told(folder, content, said):
 
 
 def test_a_manifest_of_the_future_asks_for_an_upgrade(folder):
-    change(folder / "manifest.json", schema=2)
+    change(folder / "manifest.json", schema=3)
     with pytest.raises(CompactorError, match="upgrade compactor"):
         load(folder)
 

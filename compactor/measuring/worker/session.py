@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from typing import Any
 
+from compactor.measuring.worker.cascade import Cascade
 from compactor.measuring.worker.cores import choose_cores
 from compactor.measuring.worker.counters import peak_memory_bytes
 
@@ -54,6 +55,9 @@ def load(job: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     options = session_options(onnxruntime, job)
     begun = time.perf_counter_ns()
     session = onnxruntime.InferenceSession(job["model"], options, providers=[(provider, provider_options(job))])
+    larger = job.get("larger")
+    if larger:
+        second = onnxruntime.InferenceSession(larger["model"], options, providers=[(provider, provider_options(job))])
     load_ms = (time.perf_counter_ns() - begun) / 1e6
     memory["load"] = peak_memory_bytes()
     used = session.get_providers()
@@ -62,6 +66,8 @@ def load(job: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     assigned = assignment(session)
     if not job.get("allow_cpu_fallback"):
         check_assignment(provider, assigned)
+    if larger:
+        session = Cascade(session, second, larger)
     return session, {
         "inputs": [{"name": each.name, "type": each.type, "shape": each.shape} for each in session.get_inputs()],
         "outputs": [{"name": each.name, "type": each.type, "shape": each.shape} for each in session.get_outputs()],
