@@ -83,7 +83,8 @@ def inverse_factor(products: Tensor, damping: float = DAMPING) -> Tensor:
         if not failed:
             upper, failed = torch.linalg.cholesky_ex(torch.cholesky_inverse(lower), upper=True)
             if not failed:
-                return upper
+                factor: Tensor = upper
+                return factor
         if not damping < MOST_DAMPING:
             sentence = "what flows into a map on the calibration rows is not finite, or all but constant"
             raise StageError("K244", sentence, "raise calibration or damping, or look at the model's answers")
