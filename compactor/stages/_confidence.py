@@ -57,13 +57,14 @@ def _highest(work: Work, rows: Any, count: int) -> np.ndarray:
     from compactor.data import Encoded, encode
     from compactor.distillation.evaluate import predict
     from compactor.models.tokenizer import load_tokenizer, max_length, pad_id
-    from compactor.stages._inputs import load_model, teacher_folder
+    from compactor.stages._inputs import teacher_folder
+    from compactor.stages._small_teacher import load_teacher
 
     teacher = teacher_folder(work)
     places = np.sort(np.random.default_rng(work.seed).permutation(count)[:ROWS])
     with tempfile.TemporaryDirectory() as scratch:
         encode(rows.select(places), load_tokenizer(teacher), max_length(teacher), Path(scratch))
-        logits = predict(load_model(work, teacher), Encoded(Path(scratch), pad_id(teacher)), threads=work.threads)
+        logits = predict(load_teacher(work, teacher), Encoded(Path(scratch), pad_id(teacher)), threads=work.threads)
     shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
     highest: np.ndarray = 1.0 / shifted.sum(axis=1)
     return highest

@@ -41,12 +41,13 @@ def members_facts(work: Work, count: int) -> dict[str, Any]:
 
     from compactor.distillation.evaluate import predict
     from compactor.distillation.regimes.averaging import mean_of_answers
-    from compactor.stages._inputs import encoded, load_model
+    from compactor.stages._inputs import encoded
+    from compactor.stages._small_teacher import load_teacher
 
     folders = [work.folder, *(work.folder / MEMBERS / str(number) for number in range(2, count + 1))]
     rows = [encoded(work, folder, "validation") for folder in folders]
     answers = [
-        predict(load_model(work, folder), held_out, threads=work.threads)
+        predict(load_teacher(work, folder), held_out, threads=work.threads)
         for folder, held_out in zip(folders, rows, strict=True)
     ]
     mean = mean_of_answers([torch.from_numpy(one) for one in answers], [1.0] * count, problem_type(work.task)).numpy()

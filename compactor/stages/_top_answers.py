@@ -24,7 +24,8 @@ def top_answers(work: Work, teachers: Sequence[TeacherModel], kept: TeacherOutpu
     """
     from compactor.distillation.teacher_outputs import top_teacher_logits, write_teacher_logits
     from compactor.models.tokenizer import max_length
-    from compactor.stages._inputs import encoded_rows, load_model, rows_of
+    from compactor.stages._inputs import encoded_rows, rows_of
+    from compactor.stages._small_teacher import load_teacher
 
     if len(teachers) > 1:
         raise StageError(
@@ -36,7 +37,7 @@ def top_answers(work: Work, teachers: Sequence[TeacherModel], kept: TeacherOutpu
 
     def build(target: Path) -> None:
         work.reporter.say(f"the teacher answers {len(rows)} {split} rows; {kept.top_k} logits of each are kept")
-        arrays, model = encoded_rows(work, teacher.folder, rows), load_model(work, teacher.folder)
+        arrays, model = encoded_rows(work, teacher.folder, rows), load_teacher(work, teacher.folder)
         write_teacher_logits(model, arrays, target, identity, threads=work.threads, reporter=work.reporter, kept=kept)
 
     return top_teacher_logits(work.derive("teacher-top-outputs", identity, build), identity, rows.answers)
