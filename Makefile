@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+OPTIMUM_VENV ?= .venv-optimum
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-optimum lint clean
 
 $(VENV)/.installed: pyproject.toml requirements/lock.txt
 	$(PYTHON) -m venv $(VENV)
@@ -16,10 +17,19 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed lint
 	$(BIN)/pytest
 
+# Optimum's exporter needs transformers below 4.58: the export and bundle tests run there too, in an environment of their own.
+$(OPTIMUM_VENV)/.installed: pyproject.toml requirements/optimum.txt
+	$(PYTHON) -m venv $(OPTIMUM_VENV)
+	$(OPTIMUM_VENV)/bin/pip install --quiet --disable-pip-version-check -c requirements/optimum.txt -e ".[toolchain,optimum,dev]"
+	touch $@
+
+test-optimum: $(OPTIMUM_VENV)/.installed
+	COMPACTOR_OPTIMUM_PYTHON=$(CURDIR)/$(OPTIMUM_VENV)/bin/python $(OPTIMUM_VENV)/bin/pytest --slow tests/exporting tests/bundle
+
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(OPTIMUM_VENV) build dist .pytest_cache .mypy_cache .ruff_cache

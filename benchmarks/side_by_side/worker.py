@@ -44,7 +44,7 @@ class Session:
     def run(self, names: None, feed: dict[str, Any]) -> Any:
         """Answer token ids (1, length): the whole of `predict_proba` but for the tokenizer."""
         del names
-        self.pipeline.model.tokenize = lambda *given, **named: [feed["input_ids"][0]]
+        self.pipeline.model.tokenize = lambda *given, **named: [feed["input_ids"][0].tolist()]
         return self.pipeline.predict_proba([""])
 
     def answer_text(self, text: str) -> Any:

@@ -33,4 +33,4 @@ def optimum_python() -> str:
         raise MissingError("X145", sentence, HINT)
     if not os.access(named, os.X_OK):
         raise MissingError("X145", f"{PYTHON} names {named}, which is no program", HINT)
-    return named
+    return os.path.abspath(named)  # it is started in another folder
