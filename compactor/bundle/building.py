@@ -70,8 +70,7 @@ def build(
     interface = _interface(source)
     interface["reduce_range"] = not target.int8_dot_product if reduce_range is None else reduce_range
     _write_model(source, folder, interface)
-    if has_larger(interface):
-        _write_larger(source, folder, interface, target=target, name=name)
+    _write_larger(source, folder, interface, target=target, name=name)
     write_licenses(folder / layout.LICENSES, model=model_licence, data=data_licence, examples=len(texts) + len(images))
     if profile_text:
         write_text(folder / layout.PROFILE, without_absolute_paths(profile_text))
@@ -79,10 +78,7 @@ def build(
     describe: dict[str, Any] = {"name": name, "target": target, "made": scrubbed(made or {}), "licenses": licenses}
     # Twice: the golden answers come from the bundle as an app will load it, and are hashed themselves.
     write_json(folder / layout.MANIFEST, make_manifest(folder, interface, **describe))
-    if interface.get("image"):
-        golden = _golden_images(folder, images)
-    else:
-        golden = _golden(folder, texts, pairs if interface["pair"] else None)
+    golden = _golden(folder, interface, texts, pairs, images)
     write_text(folder / layout.GOLDEN, written(golden))
     manifest = make_manifest(folder, interface, **describe)
     write_json(folder / layout.MANIFEST, manifest)
@@ -120,7 +116,9 @@ def _write_model(source: Path, folder: Path, interface: dict[str, Any]) -> None:
 
 
 def _write_larger(source: Path, folder: Path, interface: dict[str, Any], *, target: Target, name: str) -> None:
-    """Write the second model of a cascade below the first, as a bundle of its own but for what both share."""
+    """Write the second model of a cascade below the first, as a bundle of its own but for what both share; nothing without one."""
+    if not has_larger(interface):
+        return
     below = interface["cascade"]["larger"]["folder"]
     larger = {**_interface(source / below), "reduce_range": interface["reduce_range"]}
     (folder / below).mkdir()
@@ -175,14 +173,17 @@ def _copy_tokenizer(source: Path, folder: Path, interface: dict[str, Any]) -> No
         shutil.copyfile(source / layout.VOCABULARY, folder / layout.VOCABULARY)
 
 
-def _golden(folder: Path, texts: Sequence[str], pairs: Sequence[str] | None) -> dict[str, Any]:
-    """Answer the golden texts."""
-    return make_golden(_loaded(folder), texts, pairs)
-
-
-def _golden_images(folder: Path, images: Sequence[Path]) -> dict[str, Any]:
-    """Write the golden images into the bundle, and answer them."""
-    return make_golden_images(_loaded(folder), write_images(folder, images))
+def _golden(
+    folder: Path,
+    interface: dict[str, Any],
+    texts: Sequence[str],
+    pairs: Sequence[str] | None,
+    images: Sequence[Path],
+) -> dict[str, Any]:
+    """Answer the golden texts; or write the golden images into the bundle, and answer them."""
+    if interface.get("image"):
+        return make_golden_images(_loaded(folder), write_images(folder, images))
+    return make_golden(_loaded(folder), texts, pairs if interface["pair"] else None)
 
 
 def _loaded(folder: Path) -> Any:

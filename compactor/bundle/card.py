@@ -190,7 +190,8 @@ def _cut(manifest: dict[str, Any]) -> list[str]:
     if not manifest.get("image"):
         return [f"- Longer texts are cut after {manifest['max_length']} tokens, special ones included."]
     return [
-        "- Images are turned by their EXIF orientation and seen in RGB, what is transparent as if it were not; see `image` in manifest.json."
+        "- Images are turned by their EXIF orientation and seen in RGB, what is transparent as if it were not; see `image` in "
+        "manifest.json."
     ]
 
 

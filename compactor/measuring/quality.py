@@ -37,9 +37,7 @@ class EncodedRows(Protocol):
         """Return a batch's answers in the order of `answer_rows`."""
 
 
-def predict(
-    folder: Path, encoded: EncodedRows, *, threads: int, reporter: Reporter, output: str | None = None
-) -> np.ndarray:
+def predict(folder: Path, encoded: EncodedRows, *, threads: int, reporter: Reporter, output: str | None = None) -> np.ndarray:
     """Return the answer to every row by the first output, or the one that is named, float32 (answers, labels).
 
     One answer a row, or one a word where words have tags; a word that was cut off answers 0.
