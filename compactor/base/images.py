@@ -141,7 +141,8 @@ def as_rgb(image: Image.Image) -> Image.Image:
     image = ImageOps.exif_transpose(image)
     if image.mode in SIXTEEN_BITS:
         levels = np.clip(np.asarray(image).astype(np.int64), 0, 65535)
-        return pillow().fromarray(((levels + 128) // 257).astype(np.uint8)).convert("RGB")
+        grey: Image.Image = pillow().fromarray(((levels + 128) // 257).astype(np.uint8))
+        return grey.convert("RGB")
     if image.mode == "F":
         raise ImageError("its values are fractions, whose range is not known")
     if image.mode == "P" and "transparency" in image.info:
@@ -154,7 +155,7 @@ def prepare(image: Image.Image, settings: ImageSettings) -> np.ndarray:
     if settings.resize is not None:
         height, width = _target(image, settings.resize)
         # Pillow hands back a copy when nothing changes.
-        image = image.resize((width, height), resample=settings.resample)  # type: ignore[arg-type]
+        image = image.resize((width, height), resample=settings.resample)
     pixels = np.moveaxis(np.asarray(image, dtype=np.uint8), -1, 0)
     return np.ascontiguousarray(pixels if settings.crop is None else _cropped(pixels, settings.crop))
 

@@ -40,7 +40,7 @@ def encode_images(rows: Rows, settings: ImageSettings, folder: Path) -> None:
             for start in range(0, len(rows), BLOCK_ROWS):
                 stop = min(start + BLOCK_ROWS, len(rows))
                 given = zip(rows.places(start, stop), rows.texts(start, stop), strict=True)
-                for pixels in pool.map(lambda image: _prepared(*image, settings), given):
+                for pixels in pool.map(lambda image: _prepared(image[0], image[1], settings), given):
                     stream.write(pixels.tobytes())
         np.save(folder / LABELS, rows.labels)
     except OSError as error:

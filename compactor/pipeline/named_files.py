@@ -60,7 +60,7 @@ def data_problems(
         if sees is not None and (source.kind == "images") != sees and not (sees and data.image):
             sentence = f"data.{role}: {name} has {'no images' if sees else 'images, and the task reads texts'}"
             hint = "name the column with their paths in data.image" if sees else "set task: image-classification"
-            yield Problem("P280", sentence, hint, place)
+            yield Problem("P290", sentence, hint, place)
         elif source.path is not None:
             yield from _column_problems(source.path, data, places, labelled=labelled and role != "unlabelled")
         elif _into_folder(name, near):

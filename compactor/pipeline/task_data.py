@@ -20,13 +20,13 @@ def task_data_problems(task: Task, data: DataSettings, places: Places) -> Iterat
     if data.source is not None and (data.source == DIGITS) != sees:
         sentence = f"{data.source} has {'texts' if sees else 'images'}, which {task.name} does not take"
         hint = f"set task: image-classification, or source: {DIGITS if sees else BUILTIN}"
-        yield Problem("P281", sentence, hint, places.value(("data", "source")))
+        yield Problem("P291", sentence, hint, places.value(("data", "source")))
     if data.image is not None and not sees:
         sentence = f"data.image names a column of paths, and {task.name} reads texts"
-        yield Problem("P281", sentence, "leave it out, or set task: image-classification", places.value(("data", "image")))
+        yield Problem("P291", sentence, "leave it out, or set task: image-classification", places.value(("data", "image")))
     if sees and "text" in data.model_fields_set:
         yield Problem(
-            "P281",
+            "P291",
             f"data.text names a column of texts, and {task.name} has images",
             "use data.image",
             places.key(("data", "text")),

@@ -25,7 +25,7 @@ class ImageModel(Model):
     in the batch.
     """
 
-    def __call__(self, images: Any, pairs: None = None, *, batch_size: int | None = None) -> Any:
+    def __call__(self, images: Any, pairs: Any = None, *, batch_size: int | None = None) -> Any:
         """Answer one image or many.
 
         Args:
@@ -44,16 +44,16 @@ class ImageModel(Model):
         answers = [best_label(row, self.labels) for row in self.logits(images, pairs, batch_size=batch_size)]
         return answers[0] if _is_one(images) else answers
 
-    def logits(self, images: Any, pairs: None = None, *, batch_size: int | None = None) -> np.ndarray:
+    def logits(self, images: Any, pairs: Any = None, *, batch_size: int | None = None) -> np.ndarray:
         """Return the raw scores, float32 (images, labels); one image gives one row. Arguments and errors as for a call."""
         if pairs is not None:
             raise ValueError("this model sees one image: leave pairs out")
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size must be 1 or more, not {batch_size}")
-        found = [self._run({name: batch for name in self.interface.inputs}) for batch in self._stacked(images, batch_size or 1)]
+        found = [self._run(dict.fromkeys(self.interface.inputs, batch)) for batch in self._stacked(images, batch_size or 1)]
         return np.concatenate(found) if found else np.zeros((0, self._width()), dtype=np.float32)
 
-    def encode(self, images: Any, pairs: None = None) -> list[dict[str, np.ndarray]]:  # type: ignore[override]
+    def encode(self, images: Any, pairs: Any = None) -> list[dict[str, np.ndarray]]:  # type: ignore[override]
         """Return what the model is fed, for each image: float32 (3, height, width) by name of the graph's input."""
         del pairs
         (name,) = self.interface.inputs

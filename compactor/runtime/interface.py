@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compactor.base.errors import CompactorError, MissingError
-from compactor.base.images import ImageSettings
+
+if TYPE_CHECKING:
+    from compactor.base.images import ImageSettings
 
 SCHEMA = 1
 # Of a folder with two models, whose rule a reader must follow: one that does not know it refuses the folder, and does not answer worse.
@@ -145,7 +147,7 @@ def _description(folder: Path) -> dict[str, Any]:
 
 def _interface(folder: Path, told: dict[str, Any]) -> Interface:
     inputs = tuple(told["inputs"])
-    image = ImageSettings.read(told["image"]) if told.get("image") else None
+    image = _image(told["image"]) if told.get("image") else None
     known = FEEDS if image is None else (PIXELS,)
     strange = [name for name in inputs if name not in known]
     if strange:
@@ -185,6 +187,13 @@ def _interface(folder: Path, told: dict[str, Any]) -> Interface:
         image=image,
         cascade=_rule(told.get("cascade")),
     )
+
+
+def _image(told: dict[str, Any]) -> ImageSettings:
+    """Read how images are prepared; imported here, since naming the runtime must cost no numpy."""
+    from compactor.base.images import ImageSettings
+
+    return ImageSettings.read(told)
 
 
 def _rule(told: dict[str, Any] | None) -> Rule | None:

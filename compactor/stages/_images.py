@@ -27,7 +27,7 @@ def train_problems(task: Task, train: TrainSettings | None, path: tuple[str | in
     """Yield settings of a training that hide pieces of texts from a model of images."""
     if sees(task) and train is not None and train.piece_dropout:
         sentence = "piece_dropout hides pieces of a text, and images have none"
-        yield (*path, "piece_dropout"), Problem("P282", sentence, "leave it out")
+        yield (*path, "piece_dropout"), Problem("P292", sentence, "leave it out")
 
 
 def prune_problems(stage: Prune, task: Task) -> Found:
@@ -36,10 +36,10 @@ def prune_problems(stage: Prune, task: Task) -> Found:
         return
     yield from train_problems(task, stage.recover, ("recover",))
     if stage.vocabulary is not None:
-        yield ("vocabulary",), Problem("P282", f"vocabulary cuts pieces of text, and {task.name} has images", "leave it out")
+        yield ("vocabulary",), Problem("P292", f"vocabulary cuts pieces of text, and {task.name} has images", "leave it out")
     if stage.hidden is not None:
         sentence = f"hidden narrows models of texts, and {task.name} has images"
-        yield ("hidden",), Problem("P282", sentence, "prune heads, intermediate and layers")
+        yield ("hidden",), Problem("P292", sentence, "prune heads, intermediate and layers")
 
 
 def teacher_problems(stage: Teacher, task: Task) -> Found:
@@ -48,7 +48,7 @@ def teacher_problems(stage: Teacher, task: Task) -> Found:
     if sees(task):
         for name, what in (("max_length", "cuts texts"), ("linear_teacher", "reads n-grams of texts")):
             if name in stage.model_fields_set and getattr(stage, name) is not None:
-                yield (name,), Problem("P282", f"{name} {what}, and {task.name} has images", "leave it out")
+                yield (name,), Problem("P292", f"{name} {what}, and {task.name} has images", "leave it out")
     if stage.config is not None:
         yield from (((("config", *path)), problem) for path, problem in _config_problems(stage.config, task))
 
@@ -57,26 +57,27 @@ def _config_problems(config: TeacherConfig, task: Task) -> Found:
     wanted = "vit" if sees(task) else "bert"
     if config.family != wanted:
         what = "images" if wanted == "vit" else "texts"
-        yield ("family",), Problem("P283", f"{task.name} has {what}, and family is {config.family}", f"use family: {wanted}")
+        yield ("family",), Problem("P293", f"{task.name} has {what}, and family is {config.family}", f"use family: {wanted}")
         return
     for name in OF_TEXTS if wanted == "vit" else OF_IMAGES:
         if name in config.model_fields_set:
             sentence = f"{name} is for {'texts' if wanted == 'vit' else 'images'}, and {task.name} has none"
-            yield (name,), Problem("P282", sentence, "leave it out")
+            yield (name,), Problem("P292", sentence, "leave it out")
     if wanted == "bert":
         return
     if config.image_size is None or config.patch is None:
-        yield (), Problem("P283", "a vit needs image_size and patch", "such as {family: vit, image_size: 32, patch: 4}")
+        yield (), Problem("P293", "a vit needs image_size and patch", "such as {family: vit, image_size: 32, patch: 4}")
     elif config.image_size % config.patch:
         sentence = f"patches of {config.patch} do not divide images of {config.image_size} evenly"
-        yield ("patch",), Problem("P283", sentence, "choose another patch or image_size")
+        yield ("patch",), Problem("P293", sentence, "choose another patch or image_size")
 
 
 def image_teacher(config: TeacherConfig, work: Work) -> Any:
     """Return a ViT with random weights; the settings of its processor go into the work's folder."""
     from compactor.models.fresh_images import new_image_classifier
 
-    assert config.image_size is not None and config.patch is not None
+    assert config.image_size is not None
+    assert config.patch is not None
     return new_image_classifier(
         work.folder,
         work.task,
