@@ -13,12 +13,12 @@ from compactor.base.settings import Settings, setting
 if TYPE_CHECKING:
     from compactor.targets import Target
 
-KINDS = ("ratio", "parameters", "size_mb", "latency_ms")
+KINDS = ("ratio", "parameters", "size_mb", "latency_ms", "speedup")
 Part = Literal["intermediate", "heads"]
 
 
 class Aim(Settings):
-    """What the narrowed model must be; exactly one of ratio, parameters, size_mb, latency_ms."""
+    """What the narrowed model must be; exactly one of ratio, parameters, size_mb, latency_ms, speedup."""
 
     ratio: float | None = setting(None, "share of the model's parameters that stays, embeddings and head counted", gt=0, lt=1)
     parameters: float | None = setting(None, "most parameters, such as 5e6", gt=0)
@@ -32,6 +32,11 @@ class Aim(Settings):
         "longest median time of a text of real length, batch 1, in milliseconds on the target, after a plain export and quantization to "
         "`precision`; from times of one layer at several widths",
         gt=0,
+    )
+    speedup: float | None = setting(
+        None,
+        "how many times faster than the model as it is, known as `latency_ms` is; a profile for any machine can name this",
+        gt=1,
     )
     precision: Literal["int8", "fp32"] = setting("int8", "of the graph whose size or time is meant: dynamic int8, or floats")
     parts: tuple[Part, ...] = setting(("intermediate", "heads"), "what may be cut for it", min_length=1)
@@ -48,7 +53,7 @@ class Aim(Settings):
 
     @property
     def kind(self) -> str:
-        """Which of the four is given."""
+        """Which of them is given."""
         return next(name for name in KINDS if getattr(self, name) is not None)
 
     @property
@@ -59,7 +64,7 @@ class Aim(Settings):
     @property
     def needs_graph(self) -> bool:
         """Whether graphs are made to know what a model costs; then the target decides how."""
-        return self.kind in {"size_mb", "latency_ms"}
+        return self.kind not in {"ratio", "parameters"}
 
     def problems(self, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with it for a target."""

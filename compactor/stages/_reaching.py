@@ -45,6 +45,7 @@ class Reaching:
             "parameters": aim.value,
             "size_mb": aim.value * 1e6,
             "latency_ms": aim.value,
+            "speedup": self.before / aim.value,
         }[aim.kind]
         least = self.price.of(limits.lowest)
         if least > self.wanted:
@@ -75,7 +76,7 @@ class Reaching:
 
             total = plain_size(course.model, course.tokenizer, course.work, aim.precision)
             return byte_price(course.model, aim.parts, aim.precision, total)
-        if aim.kind == "latency_ms":
+        if aim.kind in {"latency_ms", "speedup"}:
             from compactor.stages._latency_table import LatencyTable
 
             self.table = LatencyTable(course, aim, limits)
@@ -109,10 +110,14 @@ class Reaching:
         work.facts["aim"] = {**self.facts, "predicted": predicted, "real": real, **more}
         # The machine drifts: times are held against the model as it was, timed again in the same turns.
         fair = real * self.before / more["before_again"] if "before_again" in more else real
+        told = f"{self._told(self.before)} before, {self._told(predicted)} predicted, {self._told(fair)} real"
         if fair > self.wanted * (1 + TOLERATED[unit]):
-            found = f"{self._told(predicted)} were predicted, {self._told(fair)} are real"
-            sentence = f"the aim of {self._told(self.wanted)} is missed: {found}"
+            sentence = f"the aim of {self._told(self.wanted)} is missed: {told}"
             work.reporter.finding(Finding("K907", "warning", sentence, "set a smaller aim to make up for it", PLACE))
+        elif self.before > self.wanted:
+            sentence = f"the aim of {self._told(self.wanted)} is met: {told}"
+            hint = "nothing to do; `aim` in the stage's facts has all figures"
+            work.reporter.finding(Finding("K908", "note", sentence, hint, PLACE))
 
     def _real(self, work: Work) -> tuple[float, dict[str, Any]]:
         course, aim = self.course, self.aim

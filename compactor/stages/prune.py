@@ -52,7 +52,9 @@ class Prune(Stage):
         None, "feed-forward neurons that stay: a share (0.5), a number, or a number for each layer that stays"
     )
     heads: Count | Share | tuple[Count, ...] | None = setting(
-        None, "attention heads that stay: a share (0.5), a number, or a number for each layer that stays"
+        None,
+        "attention heads that stay: a share (0.5), a number, or a number for each layer that stays; of a decoder heads of key and "
+        "value, each with the queries that share it",
     )
     hidden: Count | Share | None = setting(
         None, "channels of the residual stream that stay, the same in all layers: a share, or a multiple of the head size"
@@ -60,7 +62,7 @@ class Prune(Stage):
     vocabulary: Count | Pieces | None = setting(None, "pieces that stay: a number, or {keep, characters}; WordPiece only")
     aim: Aim | None = setting(
         None,
-        "instead of intermediate and heads: what the model must be, and they are chosen; {ratio | parameters | size_mb | latency_ms}",
+        "instead of intermediate and heads: what the model must be, and they are chosen; one of ratio, parameters, size_mb, latency_ms, speedup",
     )
     scope: Literal["local", "global"] = setting(
         "local", "local: the same share in every layer; global: the least important of all layers go, so that widths differ"

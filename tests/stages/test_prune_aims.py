@@ -206,6 +206,9 @@ def test_an_aim_in_milliseconds_takes_what_saves_time_and_times_the_result_again
     assert (aim["real"], aim["before_again"]) == (1.3, 2.0)
     # 1.3 of 2.0 is 0.65 of the 1.0 that the table began with: the aim is met.
     assert "K907" not in {finding.code for finding in work.reporter.findings}
+    assert "K908" in {finding.code for finding in work.reporter.findings}
+    faster = prune(place, {"aim": {"speedup": 1.25}, "scope": "global"}, "faster")
+    assert faster.facts["aim"]["wanted"] == faster.facts["aim"]["predicted"] == pytest.approx(0.8)
     with pytest.raises(StageError, match=r"wants 0.1 ms, but .* 0.4 ms are left"):
         prune(place, {"aim": {"latency_ms": 0.1}}, "too-fast")
 
@@ -225,6 +228,26 @@ def test_a_target_that_is_not_here_is_estimated_and_said_so_and_one_of_which_not
     unknown.target = work.target.model_copy(update={"speed": None, "calibration": None, "name": "unknown-board"})
     with pytest.raises(StageError, match="no calibration of unknown-board"):
         Prune.model_validate({"aim": {"latency_ms": 1.0}}).run(teacher, unknown)
+
+
+@pytest.mark.model
+def test_the_graph_of_a_model_with_widths_of_its_own_answers_as_the_model_does(place):
+    import numpy as np
+
+    from compactor.checks.answers import onnx_answer
+    from compactor.pruning.activations import run_model
+    from compactor.stages._inputs import encoded, load_model
+    from compactor.stages._plain_graph import plain_graph
+
+    settings = {"hidden": 24, "intermediate": [40, 16], "heads": [3, 1]}
+    work = prune(place, settings, "graph")
+    model = load_model(work, work.folder)
+    plain_graph(model, work.folder, work, "fp32", work.checkpoints / "graph")
+    batch = encoded(work, work.folder, "validation").batch(np.arange(16))
+    graph = onnx_answer(work.checkpoints / "graph" / "model.onnx", threads=1)
+    expected = run_model(model, batch).numpy()
+    # Of the largest logit, a tenth of what export itself tolerates; both compute in float32.
+    assert np.abs(graph(batch) - expected).max() < 1e-5 * np.abs(expected).max()
 
 
 @pytest.mark.model
