@@ -25,6 +25,7 @@ HEADS = (
     "faster",
     "95 % interval",
     "with tokenizer ms",
+    "CPU ms",
 )
 
 
@@ -75,12 +76,13 @@ def _row(each: Made, teacher: Made, right: dict[str, np.ndarray], times: dict[st
         "smaller": teacher.size_bytes / each.size_bytes,
         "made": {name: value for name, value in each.about.items() if name != "predicted"},
         "p50_ms": None,
+        "cpu_ms": None,
         "faster": None,
         "faster_ci95": None,
         "end_to_end_ms": found.end_to_end_ms["p50"] if found.end_to_end_ms else None,
     }
     if found.latency_ms:
-        row["p50_ms"] = found.latency_ms[0]["p50"]
+        row["p50_ms"], row["cpu_ms"] = found.latency_ms[0]["p50"], found.latency_ms[0]["cpu_ms"]
         raws = [out / measured.latency_ms[0]["raw"] for measured in (times[teacher.name], found) if measured.latency_ms]
         row["faster"], (low, high) = ratio(*raws) if each is not teacher else (1.0, (1.0, 1.0))
         row["faster_ci95"] = [low, high]
@@ -100,6 +102,7 @@ def _line(row: dict[str, Any]) -> str:
         _figure(row["faster"], ".1f") + "x",
         "" if row["faster_ci95"] is None else "[{:.1f}, {:.1f}]".format(*row["faster_ci95"]),
         _figure(row["end_to_end_ms"], ".3f"),
+        _figure(row["cpu_ms"], ".3f"),
     ]
     return f"| {' | '.join(cells)} |"
 
