@@ -9,6 +9,7 @@ OPTIMUM_VENV ?= .venv-optimum
 $(VENV)/.installed: pyproject.toml requirements/lock.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements/lock.txt -e ".[toolchain,dev]"
+	$(BIN)/python -m compileall -q compactor # an editable install compiles nothing, and every command would
 	touch $@
 
 demo: $(VENV)/.installed

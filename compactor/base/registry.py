@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import pkgutil
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Generic, TypeVar
@@ -32,11 +33,7 @@ class Registry(Generic[Contract]):
 
     def names(self) -> list[str]:
         """List the members without importing any."""
-        spec = importlib.util.find_spec(self.package)
-        if spec is None or spec.submodule_search_locations is None:
-            return []
-        found = (module.name for module in pkgutil.iter_modules(spec.submodule_search_locations))
-        return sorted(name for name in found if not name.startswith("_") and name not in self.apart)
+        return [name for name in _files(self.package) if not name.startswith("_") and name not in self.apart]
 
     def load(self, name: str, near: Path | None = None) -> type[Contract]:
         """Import one member, or a user's own file when the name ends in `.py` (relative to `near`)."""
@@ -66,6 +63,15 @@ class Registry(Generic[Contract]):
                 "P130", f"{name} must define exactly one {self.contract.__name__}, found {len(found)}", "see CONTRIBUTING.md"
             )
         return found[0]
+
+
+@cache
+def _files(package: str) -> tuple[str, ...]:
+    """Return the names of the modules of a package, in order; asked for each name of a profile."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.submodule_search_locations is None:
+        return ()
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(spec.submodule_search_locations)))
 
 
 def import_file(path: Path) -> ModuleType:

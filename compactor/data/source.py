@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -102,6 +101,8 @@ def offline(source: Source) -> MissingError:
 
 def _nearest_file(path: Path, places: list[Path]) -> str:
     """Return a hint with the most similar file name in the folders that were tried."""
+    import difflib  # only who misspells pays for it
+
     names = sorted({neighbour.name for place in places if place.parent.is_dir() for neighbour in place.parent.iterdir()})
     close = difflib.get_close_matches(path.name, names, n=1)
     tried = ", ".join(str(place.parent) for place in places)

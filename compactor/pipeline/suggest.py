@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
 def did_you_mean(name: str, known: Iterable[str], *, most: int = 12) -> str:
     """Return `did you mean 'x'?`, else the list of what is known (at most `most` names), else an empty string."""
+    import difflib  # only who misspells pays for it
+
     names = sorted(set(known))
     folded = {_fold(candidate): candidate for candidate in names}
     near = difflib.get_close_matches(_fold(name), folded, n=1, cutoff=0.6)

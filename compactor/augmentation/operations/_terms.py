@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -124,5 +123,7 @@ def _load(name: Any, near: tuple[Path, ...]) -> tuple[type[Operation], str]:
 
 
 def _did_you_mean(name: str, known: list[str]) -> str:
+    import difflib  # only who misspells pays for it
+
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {close[0]}?" if close else f"one of {', '.join(known)}"
