@@ -175,3 +175,20 @@ def test_zeros_go_into_all_its_layers(made):
     facts = sparsify(model, tiny.batches(2, pad=0), Sparsity(0.5, 4), "sparsegpt", block=16, damping=0.01)
     assert {fact["zeros"] for fact in facts} == {0.5}
     assert len(facts) == 2 * (7 if describe(made).causal else 6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", tiny.DECODERS)
+def test_dynamo_writes_decoders_too(family, tokenizer, tmp_path):
+    import onnxruntime
+
+    pytest.importorskip("onnxscript")
+    from compactor.exporting import export_onnx
+
+    model = narrowed(tiny.model(family, layers=2), UNEVEN)
+    source = written(model, tokenizer, tmp_path / "torch")
+    export_onnx(source, tmp_path / "onnx", task=TASK, pair=False, opset=18, backend="dynamo")
+    session = onnxruntime.InferenceSession(tmp_path / "onnx" / "model.onnx", providers=["CPUExecutionProvider"])
+    for batch in tiny.batches(2, pad=0):
+        wanted = tiny.logits(model, [batch])
+        assert np.allclose(session.run(["logits"], batch)[0], wanted, atol=1e-5 * np.abs(wanted).max())
