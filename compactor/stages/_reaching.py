@@ -111,11 +111,14 @@ class Reaching:
         # The machine drifts: times are held against the model as it was, timed again in the same turns.
         fair = real * self.before / more["before_again"] if "before_again" in more else real
         told = f"{self._told(self.before)} before, {self._told(predicted)} predicted, {self._told(fair)} real"
+        if "before_again" in more:
+            told += f" ({self._told(real)} beside {self._told(more['before_again'])} for the model before, in turns)"
         if fair > self.wanted * (1 + TOLERATED[unit]):
             sentence = f"the aim of {self._told(self.wanted)} is missed: {told}"
             work.reporter.finding(Finding("K907", "warning", sentence, "set a smaller aim to make up for it", PLACE))
         elif self.before > self.wanted:
-            sentence = f"the aim of {self._told(self.wanted)} is met: {told}"
+            nearly = f" within {TOLERATED[unit]:.0%}" if fair > self.wanted else ""
+            sentence = f"the aim of {self._told(self.wanted)} is met{nearly}: {told}"
             hint = "nothing to do; `aim` in the stage's facts has all figures"
             work.reporter.finding(Finding("K908", "note", sentence, hint, PLACE))
 
