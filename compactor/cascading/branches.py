@@ -27,8 +27,9 @@ def with_exits(model: onnx.ModelProto, exits: Sequence[Exit], *, confidence: flo
 
     An exit is sure of a row when the highest probability by softmax(logits / temperature) is at least `confidence`. With batch 1 what
     comes after is then not run. In a batch it is run unless the exit is sure of all rows, and each row is still answered by the first
-    exit that is sure of it, so that no answer depends on batch mates. Weights stay outside the branches, which see them: ONNX's rule
-    for the scope of names. Source of the rule: Xin et al. 2020, DeeBERT (arXiv:2004.12993), section 3.3, by confidence instead of entropy.
+    exit that is sure of it, so that no answer depends on batch mates. What a branch alone needs of weights lies inside
+    it: from outside, onnxruntime 1.31 does not prepare them for its kernels, and six layers of width 384 took 14 % (int8) to 28 % (fp32)
+    longer. Source of the rule: Xin et al. 2020, DeeBERT (arXiv:2004.12993), section 3.3, by confidence instead of entropy.
 
     Args:
         model: with the last layer's logits as its first output, and each exit's as another; it is not changed.
@@ -48,6 +49,7 @@ def with_exits(model: onnx.ModelProto, exits: Sequence[Exit], *, confidence: flo
     del graph.node[:], graph.value_info[:], graph.output[1:]
     graph.node.extend(arranged)
     graph.initializer.extend(build.constants)
+    _sink(graph)
     assert answer
     return made
 
@@ -109,6 +111,27 @@ class _Builder:
         factor = numpy_helper.from_array(np.array(1.0 / given.temperature, dtype=np.float32), f"{name}:inverse_temperature")
         self.constants.append(factor)
         return helper.make_node("Mul", [name, factor.name], [f"{name}:scaled"], name=f"/{name}/Mul")
+
+
+def _sink(graph: onnx.GraphProto) -> None:
+    """Move each weight that only a branch uses into that branch, and on into the branches within."""
+    for node in graph.node:
+        for attribute in node.attribute:
+            if not attribute.HasField("g"):
+                continue
+            outside = {name for other in graph.node if other is not node for name in other.input}
+            inside = _used(attribute.g) - outside
+            attribute.g.initializer.extend(tensor for tensor in graph.initializer if tensor.name in inside)
+            kept = [tensor for tensor in graph.initializer if tensor.name not in inside]
+            del graph.initializer[:]
+            graph.initializer.extend(kept)
+            _sink(attribute.g)
+
+
+def _used(graph: onnx.GraphProto) -> set[str]:
+    """Return the names that a graph's nodes read, branches included."""
+    found = {name for node in graph.node for name in node.input}
+    return found.union(*(_used(each.g) for node in graph.node for each in node.attribute if each.HasField("g")))
 
 
 def _ancestors(nodes: Iterable[NodeProto], output: str) -> set[int]:

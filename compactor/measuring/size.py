@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,10 +115,25 @@ def _model_files(folder: Path) -> list[Path]:
     return [model, *beside]
 
 
+def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
+    """Yield a graph and those in its branches."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _graphs(attribute.g)
+
+
+def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
+    """Yield the nodes of a graph, those in branches included."""
+    for each in _graphs(graph):
+        yield from each.node
+
+
 def _weights(graph: GraphProto) -> dict[str, TensorProto]:
     """Return the tensors of a graph by name: initializers, and Constant nodes too large to be a shape or an axis."""
-    weights = {tensor.name: tensor for tensor in graph.initializer}
-    for node in graph.node:
+    weights = {tensor.name: tensor for each in _graphs(graph) for tensor in each.initializer}
+    for node in _nodes(graph):
         if node.op_type == "Constant":
             for attribute in node.attribute:
                 if attribute.name == "value" and _payload_bytes(attribute.t) > SMALL_CONSTANT_BYTES:
@@ -164,7 +179,7 @@ def _embeddings(graph: GraphProto, weights: dict[str, TensorProto]) -> set[str]:
 def _head(graph: GraphProto, weights: dict[str, TensorProto]) -> set[str]:
     """Find the classifier and the pooler by the names of weights and nodes, or else as the last matrix before an output."""
     named = {name for name in weights if HEAD.search(name)}
-    for node in graph.node:
+    for node in _nodes(graph):
         if HEAD.search(node.name):
             named.update(name for name in node.input if name in weights)
     stems = {_stem(name) for name in named}

@@ -84,6 +84,22 @@ def test_what_comes_after_a_sure_exit_is_not_run() -> None:
         never.run(None, {"x": rows[:1]})
 
 
+def test_what_a_branch_alone_needs_lies_inside_it_and_counts_as_before(tmp_path) -> None:
+    from compactor.measuring.size import size_by_part
+
+    model = flat(17)
+    stopping = early(model, 0.8)
+    assert {tensor.name for tensor in stopping.graph.initializer if tensor.name[0] in "wh"} == {"w0", "head0"}
+    parts = []
+    for name, each in (("flat", model), ("early", stopping)):
+        (tmp_path / name).mkdir()
+        onnx.save(each, tmp_path / name / "model.onnx")
+        parts.append(size_by_part(tmp_path / name))
+    before, after = parts
+    new = 4 * len(TEMPERATURES) + 4  # a factor for each level, and the threshold
+    assert after["encoder"] + after["head"] == before["encoder"] + before["head"] + new
+
+
 def test_the_given_graph_stays_as_it_was() -> None:
     model = flat(17)
     before = model.SerializeToString()
