@@ -11,8 +11,8 @@ import numpy as np
 from compactor.base.errors import MissingError, StageError
 
 Batch = dict[str, np.ndarray]
-# input_ids, attention_mask, token_type_ids, each int64 (batch, sequence), or pixel_values float32 (batch, 3, height, width), to logits float32 (answers, labels): one answer a row, or one
-# a token where every token is answered, padding left out
+# input_ids, attention_mask, token_type_ids, each int64 (batch, sequence), or pixel_values float32 (batch, 3, height, width), to logits
+# float32 (answers, labels): one answer a row, or one a token where every token is answered, padding left out
 Answer = Callable[[Batch], np.ndarray]
 
 
@@ -29,9 +29,7 @@ class EncodedRows(Protocol):
         """Return rows padded to the longest of them."""
 
 
-def onnx_answer(
-    path: Path, *, threads: int = 1, output: str | None = None, provider: str = "CPUExecutionProvider"
-) -> Answer:
+def onnx_answer(path: Path, *, threads: int = 1, output: str | None = None, provider: str = "CPUExecutionProvider") -> Answer:
     """Load an ONNX file, by default on the CPU; its first output answers, unless another one is named.
 
     Raises:

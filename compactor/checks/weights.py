@@ -91,7 +91,8 @@ def float_convolutions(model: onnx.ModelProto, *, place: str) -> Iterator[Findin
     if not left:
         return
     numbers = sum(floats[node.input[1]] for node in left)
-    sentence = f"{len(left)} convolution{'s' * (len(left) > 1)} with {numbers:,} weights stay{'s' * (len(left) == 1)} in fp32: {left[0].name}"
+    what = "1 convolution" if len(left) == 1 else f"{len(left)} convolutions"
+    sentence = f"{what} with {numbers:,} weights {'stays' if len(left) == 1 else 'stay'} in fp32: {left[0].name}"
     hint = (
         "one product of an answer; onnxruntime's 8-bit convolutions need ranges of their own, which dynamic-int8 does not have"
     )

@@ -34,7 +34,7 @@ def export_onnx(
     backend: Backend | Literal["optimum"] = "torchscript",
     exits: bool = False,
 ) -> dict[str, Any]:
-    """Turn a torch folder into an ONNX folder: `model.onnx` in fp32, tokenizer or image processor, config.json, labels.json, interface.json.
+    """Turn a torch folder into an ONNX folder: fp32 `model.onnx`, tokenizer or image processor, config.json, labels.json, interface.json.
 
     The same weights give the same bytes, on any machine with the same versions of torch and transformers.
 

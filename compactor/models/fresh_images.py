@@ -49,9 +49,14 @@ def new_image_classifier(
 
     told = {
         "image_processor_type": "ViTImageProcessor",
-        **{"do_resize": True, "size": {"height": image_size, "width": image_size}, "resample": BILINEAR},
-        **{"do_rescale": True, "rescale_factor": 1 / 255},
-        **{"do_normalize": True, "image_mean": MIDDLE, "image_std": MIDDLE},
+        "do_resize": True,
+        "size": {"height": image_size, "width": image_size},
+        "resample": BILINEAR,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": MIDDLE,
+        "image_std": MIDDLE,
     }
     write_processor(folder, told)
     config = ViTConfig(

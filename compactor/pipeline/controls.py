@@ -110,7 +110,8 @@ class _OnLabels(Protocol):
 def linear_answers(session: Session) -> dict[str, np.ndarray]:
     """Return the decision values (n, labels) of an n-gram linear model for validation and test; fitted once and kept.
 
-    Of images, of a linear model on pixels. Of texts: word 1-2-grams and in-word character 2-5-grams, TF-IDF with sublinear counts, logistic or ridge regression; untuned.
+    Of images, of a linear model on pixels. Of texts: word 1-2-grams and in-word character 2-5-grams, TF-IDF with sublinear counts,
+    logistic or ridge regression; untuned.
     """
     import numpy as np
 

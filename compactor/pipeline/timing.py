@@ -87,7 +87,7 @@ def _measure(session: Session, folders: dict[str, Path], run_folder: Path, *, qu
 
 
 def _texts(session: Session, rows: np.ndarray | None) -> list[str] | None:
-    """Return the validation texts that are timed, so that their tokenization is timed too; pairs, images and tagged words have other inputs."""
+    """Return the validation texts that are timed, so that their tokenization is timed too; pairs, images, tags have other inputs."""
     split = session.open_data().validation
     if rows is None or split.pair or split.images or split.tags is not None:
         return None
