@@ -92,8 +92,12 @@ def _subject(path: Path, name: str, shapes: dict[str, list[int]]) -> Subject:
         if found is not None:
             described |= read_json(found)
     if path.is_dir() and "larger" in (described.get("cascade") or {}):
-        sentence = f"{path} holds two models and a rule between them, and made-up inputs do not tell how often the second one runs"
-        raise StageError("M280", sentence, "name one of its ONNX files; the mix of both is in the report of the run that made it")
+        sentence = (
+            f"{path} holds two models and a rule between them, and made-up inputs do not tell how often the second one runs"
+        )
+        raise StageError(
+            "M280", sentence, "name one of its ONNX files; the mix of both is in the report of the run that made it"
+        )
     tokens = described.get("vocab_size")
     return Subject(
         name,

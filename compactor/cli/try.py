@@ -56,7 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
             told = {what: text} if pair is None else {what: text, "pair": pair}
             print(
                 json.dumps(
-                    {**told, **_named(answer), **by, "ms": round(milliseconds, 3), "load_ms": round(load_ms, 1)}, ensure_ascii=False
+                    {**told, **_named(answer), **by, "ms": round(milliseconds, 3), "load_ms": round(load_ms, 1)},
+                    ensure_ascii=False,
                 )
             )
         else:

@@ -17,6 +17,7 @@ from compactor.distillation.recording import Recorder, shape_of
 from compactor.distillation.schedules import value_at
 from compactor.models.decoders import NO_ATTENTION
 
+
 class TopAnswers(Protocol):
     """A teacher's kept answers of which only the highest logits of each row are there, with their rest at one temperature."""
 

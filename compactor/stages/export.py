@@ -38,7 +38,8 @@ class Export(Stage):
     )
 
     exits: bool = setting(
-        False, "write the early exits that distill trained as further outputs; a cascade stage then makes the graph stop at them"
+        False,
+        "write the early exits that distill trained as further outputs; a cascade stage then makes the graph stop at them",
     )
 
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:

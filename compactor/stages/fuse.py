@@ -11,7 +11,7 @@ from compactor.base.settings import setting
 from compactor.stages._contract import Stage, Work
 
 if TYPE_CHECKING:
-    from compactor.measuring.feeds import EncodedRows
+    from compactor.checks.answers import EncodedRows
 
 PLACE = "model.onnx"
 SECONDS = 8.0
@@ -77,7 +77,7 @@ def _faster(source: Path, work: Work, rows: EncodedRows, facts: dict[str, Any]) 
     from compactor.checks.fusion import fusing_slows, fusing_unmeasured
     from compactor.measuring.evidence import local_evidence
 
-    provider, found = work.target.provider, []
+    provider = work.target.provider
     reason = local_evidence(work.target, machine())
     if provider not in onnxruntime.get_available_providers():
         found = [*fusing_unmeasured(f"onnxruntime here has no {provider}", place=PLACE)]

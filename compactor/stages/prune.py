@@ -62,7 +62,8 @@ class Prune(Stage):
     vocabulary: Count | Pieces | None = setting(None, "pieces that stay: a number, or {keep, characters}; WordPiece only")
     aim: Aim | None = setting(
         None,
-        "instead of intermediate and heads: what the model must be, and they are chosen; one of ratio, parameters, size_mb, latency_ms, speedup",
+        "instead of intermediate and heads: what the model must be, and they are chosen; "
+        "one of ratio, parameters, size_mb, latency_ms, speedup",
     )
     scope: Literal["local", "global"] = setting(
         "local", "local: the same share in every layer; global: the least important of all layers go, so that widths differ"

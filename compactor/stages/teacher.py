@@ -62,7 +62,8 @@ class Teacher(Stage):
         None, "train so many, from different seeds: the first is the chain's model, students learn from the mean of all", ge=2
     )
     load_in: Literal["8bit", "4bit"] | None = setting(
-        None, "answer with the linear maps in 8 bits (LLM.int8) or 4 (NF4), by bitsandbytes: less memory; losses see answers alone"
+        None,
+        "answer with the linear maps in 8 bits (LLM.int8) or 4 (NF4), by bitsandbytes: less memory; losses see answers alone",
     )
     trust_remote_code: bool = setting(False, "run Python code that comes with the checkpoint")
 

@@ -67,7 +67,10 @@ class StudentSettings(Settings):
             sentence = f"a {self.family} student reads pieces of text, and {task.name} has images"
             yield ("family",), Problem("P262", sentence, "use family: transformer")
         elif getattr(task, "input_kind", "text") == "image" and self.vocabulary is not None:
-            yield ("vocabulary",), Problem("P294", f"vocabulary cuts pieces of text, and {task.name} has images", "leave it out")
+            yield (
+                ("vocabulary",),
+                Problem("P294", f"vocabulary cuts pieces of text, and {task.name} has images", "leave it out"),
+            )
         elif self.heads_known is not None and task.model_class not in self.heads_known:
             sentence = f"a {self.family} student gives one answer a text, which is not what {task.name} asks for"
             yield ("family",), Problem("P262", sentence, "use family: transformer")

@@ -90,9 +90,15 @@ class TransformerStudent(StudentSettings):
 
     def _image_problems(self) -> Found:
         if self.embedding is not None:
-            yield ("embedding",), Problem("P294", "embedding factorizes a table of pieces, and images have none", "leave it out")
+            yield (
+                ("embedding",),
+                Problem("P294", "embedding factorizes a table of pieces, and images have none", "leave it out"),
+            )
         if self.config is not None:
-            yield ("config",), Problem("P294", "config names a model that reads the teacher's pieces, and images have none", "use layers")
+            yield (
+                ("config",),
+                Problem("P294", "config names a model that reads the teacher's pieces, and images have none", "use layers"),
+            )
         if self.init == "pca":
             sentence = "init: pca projects models of texts, and this one sees images"
             yield ("init",), Problem("P294", sentence, "use init: teacher-layers, or random with another hidden")
