@@ -26,13 +26,13 @@ needs_optimum = pytest.mark.skipif(not PYTHON, reason=f"{finding.PYTHON} names n
 LOADS_A_BUNDLE = """
 import json, sys, torch
 from optimum.onnxruntime import ORTModelForSequenceClassification
-from transformers import AutoTokenizer
+from transformers import PreTrainedTokenizerFast
 folder = sys.argv[1]
 model = ORTModelForSequenceClassification.from_pretrained(folder, file_name=sys.argv[2], local_files_only=True)
 for ids in json.loads(sys.argv[3]):
     ids = torch.tensor([ids])
     print(json.dumps(model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits.tolist()))
-tokenizer = AutoTokenizer.from_pretrained(folder)
+tokenizer = PreTrainedTokenizerFast(tokenizer_file=folder + "/tokenizer.json")
 print(json.dumps(tokenizer("w7 w8 w9").input_ids))
 """
 
