@@ -15,7 +15,7 @@ def make(work: Path, folder: Path, variant: str) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         ORTModelForSequenceClassification.from_pretrained(work / "teacher", export=True).save_pretrained(f"{scratch}/fp32")
         quantizer = ORTQuantizer.from_pretrained(f"{scratch}/fp32")
-        more = {"per_channel": True} if variant == "dynamic-per-channel" else {}
+        more = {"per_channel": False} if variant == "dynamic-per-tensor" else {}
         quantizer.quantize(
             save_dir=f"{scratch}/int8", quantization_config=AutoQuantizationConfig.avx512_vnni(is_static=False, **more)
         )
