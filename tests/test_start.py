@@ -19,7 +19,9 @@ ROOT = Path(__file__).parent.parent
 # Modules of our own that checking the quickstart may import; each costs a millisecond or more of the 0.3 s that a check may take.
 MOST_MODULES = 100
 # The hall's workshop: needed to plan or to run, not to check.
-WORKSHOP = {f"compactor.pipeline.{name}" for name in ("chain", "controls", "execute", "plan", "publish", "run", "store", "timing")}
+WORKSHOP = {
+    f"compactor.pipeline.{name}" for name in ("chain", "controls", "execute", "plan", "publish", "run", "store", "timing")
+}
 # Slow to import, and of no use to a check that finds nothing wrong.
 LATER = {"rich", "jinja2", "difflib", "multiprocessing", "asyncio", "urllib.request", "concurrent.futures"}
 

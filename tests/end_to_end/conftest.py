@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end import forked
+
 PROFILE = """\
 name: tiny
 task: text-classification
@@ -28,17 +30,17 @@ stages:
   - teacher:
       config: {layers: 2, hidden: 32, heads: 2, intermediate: 64, vocabulary: 300, max_positions: 32, dropout: 0}
       max_length: 32
-      train: {epochs: 20, batch_size: 16, learning_rate: 2.0e-3, checkpoint_seconds: 0.01}
+      train: {epochs: 20, batch_size: 16, learning_rate: 2.0e-3, checkpoint_seconds: 0.2}
   - distill:
       student: {layers: 1, init: teacher-layers}
       losses:
         - hinton: {temperature: 2, weight: 0.9}
         - cross_entropy: {weight: 0.1}
-      train: {epochs: 6, batch_size: 16, learning_rate: 2.0e-3, checkpoint_seconds: 0.01}
+      train: {epochs: 6, batch_size: 16, learning_rate: 2.0e-3, checkpoint_seconds: 0.2}
   - prune:
       vocabulary: {keep: 200}
       intermediate: 0.5
-      recover: {epochs: 2, learning_rate: 1.0e-3, checkpoint_seconds: 0.01}
+      recover: {epochs: 2, learning_rate: 1.0e-3, checkpoint_seconds: 0.2}
   - export: {}
   - quantize: {method: dynamic-int8}
   - package: {}
@@ -85,6 +87,11 @@ def write_rows(path: Path, count: int, seed: int, labels: list[str] | None = Non
             writer.writerow([" ".join(words) + f" {number}", labels[number % len(labels)] if labels else label])
 
 
+def frugal(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """Let a run use one core: a second gives these small models nothing, and its threads would wait for each other all the time."""
+    return (*arguments, "--threads", "1") if arguments[0] == "run" and "--threads" not in arguments else arguments
+
+
 @dataclass
 class Desk:
     """A working folder with data and a profile, and the command line in it."""
@@ -92,9 +99,13 @@ class Desk:
     folder: Path
 
     def compactor(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run `compactor ARGUMENTS` here; the home folder is empty and must stay so."""
+        """Run `compactor ARGUMENTS` here, as `from_nothing` does, in a process that has torch already."""
+        return forked.compactor(frugal(arguments), self.folder, {**self.environment(), **environment})
+
+    def from_nothing(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run `compactor ARGUMENTS` here as a user's shell does; the home folder is empty and must stay so."""
         return subprocess.run(
-            [sys.executable, "-m", "compactor", *arguments],
+            [sys.executable, "-m", "compactor", *frugal(arguments)],
             cwd=self.folder,
             env={**self.environment(), **environment},
             capture_output=True,
@@ -129,7 +140,7 @@ def desk(tmp_path) -> Desk:
 def finished(tmp_path_factory) -> Desk:
     """A desk on which the profile has been run once; tests must not change its files."""
     desk = make_desk(tmp_path_factory.mktemp("finished") / "desk")
-    result = desk.compactor("run", "tiny.yaml", "--quick")
+    result = desk.from_nothing("run", "tiny.yaml", "--quick")
     assert result.returncode == 0, result.stderr
     (desk.folder / "stdout.txt").write_text(result.stdout, encoding="utf-8")
     return desk

@@ -195,7 +195,7 @@ def test_a_corrupted_artifact_is_found_by_its_hash_and_made_again(finished, tmp_
     path = desk.folder / "runs/tiny/stages/prune/model.safetensors"
     right = path.read_bytes()
     path.write_bytes(right[:-1] + bytes([right[-1] ^ 1]))
-    result = desk.compactor("run", "tiny.yaml", "--quick")
+    result = desk.compactor("run", "tiny.yaml", "--no-timing")
     assert result.returncode == 0, result.stderr
     assert "model.safetensors has changed" in result.stderr
     assert path.read_bytes() == right
@@ -212,7 +212,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(desk):
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n"
         "from compactor.cli.main import main\n"
-        "sys.exit(main(['run', 'tiny.yaml', '--quick']))"
+        "sys.exit(main(['run', 'tiny.yaml', '--no-timing', '--threads', '1']))"
     )
     limited = subprocess.run(
         [sys.executable, "-c", code], cwd=desk.folder, env=desk.environment(), capture_output=True, text=True, check=False
@@ -220,4 +220,4 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(desk):
     assert limited.returncode == 1, limited.stderr
     assert "cannot write" in limited.stderr or "disk is full" in limited.stderr
     assert "Traceback" not in limited.stderr
-    assert desk.compactor("run", "tiny.yaml", "--quick").returncode == 0
+    assert desk.compactor("run", "tiny.yaml", "--no-timing").returncode == 0

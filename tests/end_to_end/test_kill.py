@@ -24,7 +24,7 @@ def fingerprints(desk: Desk) -> dict[str, dict]:
 def run_with_kills(desk: Desk, kills: int, seed: int) -> int:
     """Run the profile, killing it `kills` times; return how many kills hit a living process."""
     dice, hits = random.Random(seed), 0
-    command = [sys.executable, "-m", "compactor", "run", "tiny.yaml", "--quick"]
+    command = [sys.executable, "-m", "compactor", "run", "tiny.yaml", "--no-timing", "--threads", "1"]
     for _ in range(kills):
         process = subprocess.Popen(
             command,
@@ -41,7 +41,7 @@ def run_with_kills(desk: Desk, kills: int, seed: int) -> int:
             process.send_signal(signal.SIGKILL)
             process.wait()
             hits += 1
-    result = desk.compactor("run", "tiny.yaml", "--quick")
+    result = desk.compactor("run", "tiny.yaml", "--no-timing")
     assert result.returncode == 0, result.stderr
     return hits
 
