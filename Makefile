@@ -1,6 +1,7 @@
 # make demo: the quickstart, from a bare checkout to a report. make test: the tests. Both make their own .venv.
 PYTHON ?= python3
 VENV ?= .venv
+PROCESSES ?= 2
 BIN := $(VENV)/bin
 OPTIMUM_VENV ?= .venv-optimum
 
@@ -16,7 +17,7 @@ demo: $(VENV)/.installed
 	$(BIN)/compactor run profiles/quickstart.yaml
 
 test: $(VENV)/.installed lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(PROCESSES) --dist loadfile # a file's tests share what they made
 
 # Optimum's exporter needs transformers below 4.58: the export and bundle tests run there too, in an environment of their own.
 $(OPTIMUM_VENV)/.installed: pyproject.toml requirements/optimum.txt
