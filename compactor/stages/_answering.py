@@ -46,11 +46,9 @@ def prepare_encoder(stage: Answers, work: Work) -> None:
         return
     config = stage.config
     assert config is not None
-    shape: dict[str, Any] = config.model_dump(exclude={"init"})
-    shape["intermediate"] = config.intermediate or 4 * config.hidden
-    length, rows = min(length, config.max_positions), work.data.train
+    rows, shape = work.data.train, config.text_shape(length)
     texts = (text for part in (rows.texts(), rows.pairs() or ()) for text in part)
-    model = new_encoder(work.folder, work.task, texts, labels=labels, pair=work.data.pair, max_length=length, **shape)
+    model = new_encoder(work.folder, work.task, texts, labels=labels, pair=work.data.pair, **shape)
     save(model, work.folder, work.folder, labels=labels)
 
 

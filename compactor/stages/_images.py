@@ -10,8 +10,9 @@ from compactor.base.errors import Problem
 if TYPE_CHECKING:
     from compactor.distillation.trainer import TrainSettings
     from compactor.stages._contract import Work
+    from compactor.stages._teacher_settings import TeacherConfig
     from compactor.stages.prune import Prune
-    from compactor.stages.teacher import Teacher, TeacherConfig
+    from compactor.stages.teacher import Teacher
     from compactor.tasks import Task
 
 Found = Iterator[tuple[tuple[str | int, ...], Problem]]
@@ -50,10 +51,10 @@ def teacher_problems(stage: Teacher, task: Task) -> Found:
             if name in stage.model_fields_set and getattr(stage, name) is not None:
                 yield (name,), Problem("P292", f"{name} {what}, and {task.name} has images", "leave it out")
     if stage.config is not None:
-        yield from (((("config", *path)), problem) for path, problem in _config_problems(stage.config, task))
+        yield from (((("config", *path)), problem) for path, problem in config_problems(stage.config, task))
 
 
-def _config_problems(config: TeacherConfig, task: Task) -> Found:
+def config_problems(config: TeacherConfig, task: Task) -> Found:
     wanted = "vit" if sees(task) else "bert"
     if config.family != wanted:
         what = "images" if wanted == "vit" else "texts"

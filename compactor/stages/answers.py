@@ -11,7 +11,8 @@ from compactor.base.errors import CompactorError, Problem
 from compactor.base.hashing import hash_file
 from compactor.base.settings import setting
 from compactor.stages._contract import Stage, Work
-from compactor.stages.teacher import TeacherConfig
+from compactor.stages._images import config_problems
+from compactor.stages._teacher_settings import TeacherConfig
 
 if TYPE_CHECKING:
     from compactor.targets import Target
@@ -55,6 +56,8 @@ class Answers(Stage):
         if (self.model is None) == (self.config is None):
             what = "neither model nor config is given" if self.model is None else "both model and config are given"
             yield (), Problem("P186", f"answers: {what}", "name the encoder that students grow from: model: a folder or hub id")
+        elif self.config is not None:
+            yield from (((("config", *path)), problem) for path, problem in config_problems(self.config, task))
         if getattr(task, "label_kind", "class") != "class" or getattr(task, "input_kind", "text") != "text":
             yield (
                 (),

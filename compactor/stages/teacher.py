@@ -9,41 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from compactor.base.artifact import Artifact
 from compactor.base.errors import Problem
 from compactor.base.finding import Finding
-from compactor.base.settings import Settings, setting
+from compactor.base.settings import setting
 from compactor.distillation.trainer import TrainSettings
 from compactor.stages._contract import Stage, Work
 from compactor.stages._images import image_teacher, teacher_problems
+from compactor.stages._teacher_settings import LinearTeacher, TeacherConfig
 
 if TYPE_CHECKING:
     import numpy as np
 
     from compactor.targets import Target
     from compactor.tasks import Task
-
-
-class TeacherConfig(Settings):
-    """An encoder built like BERT, with a WordPiece vocabulary of its own trained on the training texts; or, for images, like ViT."""
-
-    family: Literal["bert", "vit"] = setting("bert", "bert reads texts, vit sees images")
-    layers: int = setting(3, "encoder layers", ge=1)
-    hidden: int = setting(192, "width of the residual stream", ge=8)
-    heads: int = setting(3, "attention heads; they divide the width evenly", ge=1)
-    intermediate: int | None = setting(None, "width of the feed-forward part; by default four times the hidden width", ge=8)
-    vocabulary: int = setting(8000, "pieces", ge=100)
-    max_positions: int = setting(128, "most pieces of a text", ge=8)
-    dropout: float = setting(0.1, "dropout while training", ge=0, lt=1)
-    init: Literal["random", "cooccurrence"] = setting(
-        "random", "piece embeddings: random, or from the pieces' co-occurrence in the texts"
-    )
-    image_size: int | None = setting(None, "vit: height and width that images are resized to", ge=2)
-    patch: int | None = setting(None, "vit: height and width of a patch, which divides the image evenly", ge=1)
-
-
-class LinearTeacher(Settings):
-    """A linear n-gram model that teaches along; it answers only for rows that it was not fitted on."""
-
-    weight: float = setting(0.5, "weight of its answers beside the labels", gt=0)
-    temperature: float = setting(1.0, "how far both sides' probabilities are evened out", gt=0)
 
 
 class Teacher(Stage):
@@ -205,19 +181,8 @@ class Teacher(Stage):
         assert config is not None
         if config.family == "vit":
             return image_teacher(config, work)
-        shape = {
-            "layers": config.layers,
-            "hidden": config.hidden,
-            "heads": config.heads,
-            "intermediate": config.intermediate or 4 * config.hidden,
-            "vocabulary": config.vocabulary,
-            "max_positions": config.max_positions,
-            "max_length": min(self.max_length, config.max_positions),
-        }
-        data = work.data
-        model = new_encoder(
-            work.folder, work.task, _texts(work), labels=data.labels, pair=data.pair, dropout=config.dropout, **shape
-        )
+        data, shape = work.data, config.text_shape(self.max_length)
+        model = new_encoder(work.folder, work.task, _texts(work), labels=data.labels, pair=data.pair, **shape)
         if config.init == "cooccurrence":
             self._fill_pieces(model, work)
         return model
