@@ -125,7 +125,7 @@ def _is_classifier(folder: Path) -> bool:
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse, before anything is written, what `compactor validate` would refuse of the arguments."""
     from compactor.base.errors import Problem, ProfileError
-    from compactor.pipeline.suggest import did_you_mean
+    from compactor.base.suggest import did_you_mean
     from compactor.targets import target_names
     from compactor.tasks import TASKS
 

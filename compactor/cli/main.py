@@ -126,7 +126,7 @@ def _run(given: list[str]) -> int:
     parser.add_argument("--debug", action="store_true", help="show where an error arose")
     known = verbs()
     if chosen is not None and chosen not in known:
-        from compactor.pipeline.suggest import did_you_mean
+        from compactor.base.suggest import did_you_mean
 
         parser.error(f"there is no verb {chosen!r} ({did_you_mean(chosen, known, most=20)})")
     commands = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from compactor.base.errors import Problem
+from compactor.base.suggest import did_you_mean
 from compactor.pipeline.reader import Places
 from compactor.pipeline.steps import Step
-from compactor.pipeline.suggest import did_you_mean
 
 
 def beside_problems(steps: Sequence[Step], places: Places) -> Iterator[Problem]:

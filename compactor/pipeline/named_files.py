@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compactor.base.errors import CompactorError, Problem
+from compactor.base.suggest import did_you_mean
 from compactor.data.source import find_source
 from compactor.pipeline.reader import Places
-from compactor.pipeline.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from compactor.data import DataSettings

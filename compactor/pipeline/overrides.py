@@ -8,9 +8,9 @@ from copy import deepcopy
 from typing import Any
 
 from compactor.base.errors import Place, Problem, ProfileError
+from compactor.base.suggest import did_you_mean
 from compactor.pipeline.reader import DataPath, Document, Places, describe, parse
 from compactor.pipeline.steps import entries
-from compactor.pipeline.suggest import did_you_mean
 from compactor.pipeline.translate import value_at
 
 FILE = "--set"

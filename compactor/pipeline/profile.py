@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from compactor.base.errors import Problem, ProfileError
 from compactor.base.registry import Registry
+from compactor.base.suggest import did_you_mean
 from compactor.data.settings import DataSettings
 from compactor.pipeline.also import Elsewhere
 from compactor.pipeline.beside import beside_problems
@@ -21,7 +22,6 @@ from compactor.pipeline.overrides import override
 from compactor.pipeline.reader import DataPath, Places, read_document
 from compactor.pipeline.rounding import rounding_problems
 from compactor.pipeline.steps import Step, decoder_problems, read_steps, teaching_problems
-from compactor.pipeline.suggest import did_you_mean
 from compactor.pipeline.task_data import task_data_problems, wants_labels
 from compactor.pipeline.translate import translate
 from compactor.stages import STAGES, Stage

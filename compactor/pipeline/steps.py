@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from compactor.base.errors import CompactorError, Place, Problem
 from compactor.base.registry import Registry
+from compactor.base.suggest import did_you_mean
 from compactor.models.decoders import NO_ATTENTION, is_decoder
 from compactor.pipeline.reader import DataPath, Places, describe
-from compactor.pipeline.suggest import did_you_mean
 from compactor.pipeline.translate import translate
 from compactor.stages import STAGES, Stage
 from compactor.tasks import Task

@@ -11,8 +11,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core.core_schema import ErrorType
 
 from compactor.base.errors import Problem
+from compactor.base.suggest import did_you_mean
 from compactor.pipeline.reader import DataPath, Places, describe
-from compactor.pipeline.suggest import did_you_mean
 
 WANTED = {
     "int": "a whole number",

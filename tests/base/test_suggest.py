@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compactor.pipeline.suggest import did_you_mean
+from compactor.base.suggest import did_you_mean
 
 
 @pytest.mark.parametrize(

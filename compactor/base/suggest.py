@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-def did_you_mean(name: str, known: Iterable[str], *, most: int = 12) -> str:
-    """Return `did you mean 'x'?`, else the list of what is known (at most `most` names), else an empty string."""
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like a misspelt one, or None where none is."""
     import difflib  # only who misspells pays for it
 
-    names = sorted(set(known))
-    folded = {_fold(candidate): candidate for candidate in names}
+    folded = {_fold(candidate): candidate for candidate in sorted(set(known))}
     near = difflib.get_close_matches(_fold(name), folded, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {folded[near[0]]!r}?"
+    return folded[near[0]] if near else None
+
+
+def did_you_mean(name: str, known: Iterable[str], *, most: int = 12) -> str:
+    """Return `did you mean 'x'?`, else the list of what is known (at most `most` names), else an empty string."""
+    names = sorted(set(known))
+    near = nearest(name, names)
+    if near is not None:
+        return f"did you mean {near!r}?"
     if not names:
         return ""
     listed = ", ".join(names[:most]) + (", ..." if len(names) > most else "")
