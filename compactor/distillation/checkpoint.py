@@ -36,6 +36,7 @@ def save_state(folder: Path, state: State) -> None:
     Raises:
         StageError: R101 or R102 when the disk is full or refuses; the state before is still there.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     final = folder / f"{PREFIX}{state.values['step']:09d}"
@@ -44,7 +45,7 @@ def save_state(folder: Path, state: State) -> None:
     with fresh_folder(final) as scratch:
         try:
             save_file(_apart(state.tensors), scratch / TENSORS)
-        except Exception as error:  # safetensors wraps a failed write in a class of its own
+        except (OSError, SafetensorError) as error:  # safetensors wraps a failed write in a class of its own
             raise write_error(error, folder) from error
         write_json(scratch / VALUES, state.values)
     for old in _finished(folder)[:-1]:
@@ -53,6 +54,7 @@ def save_state(folder: Path, state: State) -> None:
 
 def load_state(folder: Path, identity: dict[str, Any]) -> State | None:
     """Return the newest state that can be read and belongs to this training; None when there is none."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     for path in reversed(_finished(folder)):
@@ -60,7 +62,7 @@ def load_state(folder: Path, identity: dict[str, Any]) -> State | None:
             values = read_json(path / VALUES)
             if values["identity"] == identity:
                 return State(load_file(path / TENSORS), values)
-        except Exception:  # a torn file: the disk lost it, or somebody touched it
+        except (OSError, ValueError, KeyError, SafetensorError):  # a torn file: the disk lost it, or somebody touched it
             _remove(path)
     return None
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from compactor.base.errors import CompactorError
 from compactor.targets.reach import Ssh
 
 SSHD = shutil.which("sshd") or shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin")
@@ -118,3 +119,7 @@ def fake(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Board:
     (commands / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
     return Board("board", 0, folder, commands, subprocess.Popen(["true"]))
+
+
+def code_of(caught: pytest.ExceptionInfo[CompactorError]) -> str:
+    return caught.value.problem.code

@@ -12,18 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from compactor.base.errors import CompactorError, MissingError, StageError
+from compactor.base.errors import MissingError, StageError
 from compactor.measuring.evidence import ThisMachine
 from compactor.measuring.runner import Worker
 from compactor.measuring.runners.ssh import SshRunner
 from tests.measuring.runners import sshd
+from tests.measuring.runners.sshd import code_of
 
 JOB = {"provider": "CPUExecutionProvider"}
 NO_PACKAGES = 'exec REAL -I -S "$@"'
-
-
-def code_of(caught: pytest.ExceptionInfo[CompactorError]) -> str:
-    return caught.value.problem.code
 
 
 def test_a_worker_there_loads_a_model(board: sshd.Board, make_model: Callable[..., Path]) -> None:
@@ -47,92 +44,6 @@ def test_a_file_is_copied_once_with_the_weights_beside_it(board: sshd.Board, tmp
         assert Path(f"{there}.data").read_bytes() == b"weights"
         assert runner.place(tmp_path / "it's a model.onnx") == str(there)
     assert board.left_behind() == []
-
-
-def test_no_answer(board: sshd.Board) -> None:
-    if board.port:
-        board.process.terminate()
-        board.process.wait()
-    else:
-        (board.keys / "fails").write_text("ssh: connect to host board port 22: Connection refused\n")
-    with pytest.raises(MissingError, match="Connection refused") as caught, SshRunner(board.host, board.settings()):
-        pass
-    assert code_of(caught) == "M202"
-
-
-def test_a_name_that_means_nothing(real_board: sshd.Board) -> None:
-    with pytest.raises(MissingError) as caught, SshRunner("no-such-board.invalid", real_board.settings()):
-        pass
-    assert code_of(caught) == "M202"
-
-
-def test_no_ssh_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from compactor.targets.reach import Ssh
-
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(MissingError) as caught, SshRunner("board", Ssh()):
-        pass
-    assert code_of(caught) == "M201"
-
-
-def test_another_host_key_is_refused(real_board: sshd.Board) -> None:
-    sshd.know(real_board.keys, real_board.port, "other")
-    with pytest.raises(MissingError, match="is not the one that is known") as caught:
-        SshRunner(real_board.host, real_board.settings()).open()
-    assert code_of(caught) == "M203"
-    assert real_board.left_behind() == []
-
-
-def test_an_unknown_host_key_is_refused_and_never_learnt(real_board: sshd.Board) -> None:
-    known = real_board.keys / "known"
-    known.write_text("")
-    with pytest.raises(MissingError, match="not known here") as caught:
-        SshRunner(real_board.host, real_board.settings()).open()
-    assert code_of(caught) == "M203"
-    assert known.read_text() == ""
-
-
-@pytest.mark.parametrize(("key", "accepted"), [("host", True), ("other", False)])
-def test_a_fingerprint_in_the_target_decides_alone(real_board: sshd.Board, key: str, accepted: bool) -> None:
-    # The known hosts say the opposite.
-    sshd.know(real_board.keys, real_board.port, "other" if accepted else "host")
-    settings = real_board.settings(fingerprint=sshd.fingerprint(real_board.keys, key))
-    if accepted:
-        with SshRunner(real_board.host, settings) as runner:
-            assert runner.machine()["cores"] == os.cpu_count()
-        return
-    with pytest.raises(MissingError) as caught:
-        SshRunner(real_board.host, settings).open()
-    assert code_of(caught) == "M203"
-
-
-def test_a_key_that_is_not_accepted(real_board: sshd.Board) -> None:
-    (real_board.keys / "authorized").write_text("")
-    with pytest.raises(MissingError, match="does not accept a key") as caught:
-        SshRunner(real_board.host, real_board.settings()).open()
-    assert code_of(caught) == "M204"
-
-
-@pytest.mark.parametrize(
-    ("told", "code"),
-    [
-        ("ssh: Could not resolve hostname board: Name or service not known", "M202"),
-        ("ssh: connect to host board port 22: Connection timed out", "M202"),
-        (
-            "No ED25519 host key is known for board and you have requested strict checking.\nHost key verification failed.",
-            "M203",
-        ),
-        ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.", "M203"),
-        ("pi@board: Permission denied (publickey,password).", "M204"),
-    ],
-)
-def test_what_ssh_says_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, code: str) -> None:
-    board = sshd.fake(tmp_path, monkeypatch)
-    (board.keys / "fails").write_text(told + "\n")
-    with pytest.raises(MissingError) as caught:
-        SshRunner(board.host, board.settings()).open()
-    assert code_of(caught) == code
-    assert caught.value.problem.hint
 
 
 def test_a_folder_that_cannot_be_made(board: sshd.Board) -> None:
