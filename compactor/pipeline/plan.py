@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from compactor.base.hashing import hash_value
 from compactor.pipeline.ahead import CARRYING, ahead_of
 from compactor.pipeline.store import Store
+from compactor.pipeline.why import State, state_of
 from compactor.stages import Stage
 
 if TYPE_CHECKING:
     from compactor.pipeline.profile import Profile
 
-State = Literal["in store", "started", "to do"]
 CARRIED = {"export": "exported", "quantize": "quantized"}
-SOURCE_WORDS = {
-    "source": "the step it starts from",
-    "teacher": "the teacher",
-    "extra": "the rows of the augment stage",
-    "larger": "the larger model",
-}
 
 
 @dataclass(frozen=True)
@@ -151,27 +145,32 @@ def plan_step(
         "data": data,
         "seed": profile.seed,
         **sources,
+        **_outside(profile, label, stage, source_hash),
     }
-    outside = stage.fingerprint(profile.near) | ({"stage": source_hash} if source_hash else {})
-    if outside:
-        parts["files"] = outside
+    # Through JSON and back, so that a fresh plan and one read from plan.json compare equal.
+    key = hash_value(parts)
+    kind = before.kind if stage.gives == "same" and before else stage.gives
+    state, why = state_of(store, key, label, {**parts, "settings": _told(stage)}, previous)
+    return PlannedStep(label, name, stage, kind, key, parts, sources, state, why)
+
+
+def _outside(profile: Profile, label: str, stage: Stage, source_hash: str) -> dict[str, Any]:
+    """Return what a step depends on beside its settings, its sources and the data."""
+    parts: dict[str, Any] = {}
+    files = stage.fingerprint(profile.near) | ({"stage": source_hash} if source_hash else {})
+    if files:
+        parts["files"] = files
     if stage.uses_unlabelled and profile.data.unlabelled is not None:
         parts["unlabelled"] = _unlabelled(profile)
     if stage.looks_ahead:
         ahead = ahead_of(profile, label)
-        parts["ahead"] = {
-            "limits": ahead.limits,
-            "stages": [[name, later.version, later.key()] for name, later in ahead.stages],
-        }
+        stages = [[name, later.version, later.key()] for name, later in ahead.stages]
+        parts["ahead"] = {"limits": ahead.limits, "stages": stages}
     if stage.uses_target or stage.looks_ahead:
         parts["target"] = profile.target.key()
     if stage.uses_profile:
         parts["profile"] = hash_value(profile.text)
-    # Through JSON and back, so that a fresh plan and one read from plan.json compare equal.
-    key = hash_value(parts)
-    kind = before.kind if stage.gives == "same" and before else stage.gives
-    state, why = _state(store, key, label, {**parts, "settings": _told(stage)}, previous)
-    return PlannedStep(label, name, stage, kind, key, parts, sources, state, why)
+    return parts
 
 
 def plan_beside(
@@ -216,37 +215,3 @@ def _told(stage: Stage) -> dict[str, Any]:
     """Return all settings, defaults included: a key leaves those out, a sentence about what changed does not."""
     settings: dict[str, Any] = stage.model_dump(mode="json")
     return settings
-
-
-def _state(store: Store, key: str, label: str, parts: dict[str, Any], previous: dict[str, Any] | None) -> tuple[State, str]:
-    if store.find(key) is not None:
-        return "in store", ""
-    if store.started(key):
-        return "started", "a run was stopped here; it goes on from its last checkpoint"
-    earlier = next((step for step in (previous or {}).get("steps", []) if step["label"] == label), None)
-    if earlier is None:
-        return "to do", "not made before"
-    if earlier["key"] == key:
-        return "to do", "its artifact is gone from the store" if earlier["state"] == "in store" else "not made before"
-    return "to do", "; ".join(_changes({**earlier["parts"], "settings": earlier.get("settings")}, parts)) or "not made before"
-
-
-def _changes(old: dict[str, Any], new: dict[str, Any], path: str = "") -> list[str]:
-    """Say in words what differs between the parts of two keys."""
-    from compactor.base.hashing import hash_value as digest
-
-    words: list[str] = []
-    for name in dict.fromkeys([*old, *new]):
-        before, after, where = old.get(name), new.get(name), f"{path}{name}"
-        if digest(before) == digest(after):
-            continue
-        if name in SOURCE_WORDS and not path:
-            words.append(f"{SOURCE_WORDS[name]} changed")
-        elif isinstance(before, dict) and isinstance(after, dict):
-            words += _changes(before, after, f"{where}.")
-        elif "content" in where or name in {"files", "profile"}:
-            words.append(f"the content of {where.removesuffix('.content')} changed")
-        else:
-            told = [part.get(name, "its default") for part in (old, new)]
-            words.append(f"{where.removeprefix('settings.')} changed from {told[0]} to {told[1]}")
-    return words

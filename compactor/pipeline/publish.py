@@ -5,13 +5,17 @@ from __future__ import annotations
 import datetime
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from compactor.base.artifact import MANIFEST
 from compactor.base.atomic import fresh_folder, write_json
 from compactor.pipeline.budget import judge
 from compactor.pipeline.execute import Done, Session
 from compactor.pipeline.record import SCHEMA, Row
+
+if TYPE_CHECKING:
+    from compactor.data import Data
+    from compactor.pipeline.profile import Profile
 
 
 def publish(
@@ -52,31 +56,37 @@ def make_report(
         "rows": made,
         "controls": [row.as_dict() for row in controls],
         "datasets": [dataset_dict(done) for done in session.datasets],
-        "findings": [
-            *(finding.as_dict() for finding in data.findings),
-            *(
-                {**finding, "place": done.step.label}
-                for done in session.datasets
-                for finding in done.artifact.record["findings"]
-            ),
-        ],
+        "findings": _findings(session, data),
         "data": {
             "labels": len(data.labels),
             "rows": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test) if data.test else 0},
         },
-        "reproduce": {
-            "command": command,
-            "overrides": list(profile.overrides),
-            "seed": profile.seed,
-            "data": {
-                "train": data.train.fingerprint,
-                "validation": data.validation.fingerprint,
-                "test": data.test.fingerprint if data.test else None,
-            },
-            "profile": profile.text,
-        },
+        "reproduce": _reproduce(profile, data, command),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
+    }
+
+
+def _findings(session: Session, data: Data) -> list[dict[str, Any]]:
+    """Return what was found in the data, and in what augment stages made of it."""
+    found = [finding.as_dict() for finding in data.findings]
+    for done in session.datasets:
+        found += [{**finding, "place": done.step.label} for finding in done.artifact.record["findings"]]
+    return found
+
+
+def _reproduce(profile: Profile, data: Data, command: str) -> dict[str, Any]:
+    """Return what somebody needs to make the run again."""
+    return {
+        "command": command,
+        "overrides": list(profile.overrides),
+        "seed": profile.seed,
+        "data": {
+            "train": data.train.fingerprint,
+            "validation": data.validation.fingerprint,
+            "test": data.test.fingerprint if data.test else None,
+        },
+        "profile": profile.text,
     }
 
 

@@ -29,7 +29,8 @@ from compactor.distillation.trainer import TrainSettings
 from compactor.models.students import SHAPES, AutoStudent, Student, TransformerStudent
 from compactor.stages._contract import Stage, Work
 from compactor.stages._images import train_problems
-from compactor.stages._ladder import climb, ladder_problems
+from compactor.stages._ladder import climb
+from compactor.stages._ladder_settings import ladder_problems
 from compactor.stages._losses import default_losses, loss_problems
 from compactor.stages._student import student_fingerprint, student_problems
 
