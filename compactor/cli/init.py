@@ -66,6 +66,8 @@ def profile_text(data: str | None, model: str | None, target: str, task: str, gu
         *_data_lines(data, guess),
         ("stages:", "in this order; each is measured on the target"),
         *_teacher_lines(model),
+        ("  - distill:", "teach a smaller student what the teacher answers"),
+        (f"      student: {{layers: {_half_the_layers(model)}, init: teacher-layers}}", "half of the teacher's"),
         *SMALLER,
         (f"  - quantize: {{method: {method}}}", "fewer bits a weight"),
         ("  - package: {}", "the folder that an app loads"),
@@ -74,9 +76,8 @@ def profile_text(data: str | None, model: str | None, target: str, task: str, gu
 
 
 COMMENT_COLUMN = 36
+USUAL_LAYERS = 3
 SMALLER = (
-    ("  - distill:", "teach a smaller student what the teacher answers"),
-    ("      student: {layers: 3, init: teacher-layers}", ""),
     ("      losses:", ""),
     ("        - hinton: {temperature: 2, weight: 0.9}", ""),
     ("        - cross_entropy: {weight: 0.1}", ""),
@@ -112,6 +113,14 @@ def _teacher_lines(model: str | None) -> list[tuple[str, str]]:
         (f"      model: {_quoted(model or DEFAULT_MODEL)}", ""),
         ("      train: {epochs: 8, batch_size: 32, learning_rate: 1.0e-4}", ""),
     ]
+
+
+def _half_the_layers(model: str | None) -> int:
+    """Return how many layers the student gets; of a hub id nothing is known yet."""
+    from compactor.models.depth import layers_of_folder
+
+    layers = layers_of_folder(str(Path(model).expanduser()), (Path(),)) if model is not None else None
+    return USUAL_LAYERS if layers is None else max(1, layers // 2)
 
 
 def _is_classifier(folder: Path) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from compactor.base.atomic import read_json
 from compactor.base.errors import MissingError, StageError
 from compactor.base.hashing import hash_file, hash_value
 
@@ -42,6 +44,19 @@ def local_model(name: str, near: tuple[Path, ...]) -> Path | None:
                 "L101", f"{folder / name} is a file", "give the folder that holds config.json and model.safetensors"
             )
     return None
+
+
+def local_config(name: str, near: tuple[Path, ...]) -> dict[str, Any]:
+    """Return a local model's config.json without loading anything; empty for a hub id, or where it cannot be read.
+
+    A wrong folder is told by who looks for models.
+    """
+    try:
+        folder = local_model(name, near)
+        config = read_json(folder / "config.json") if folder is not None else {}
+    except (StageError, OSError, ValueError):
+        return {}
+    return config if isinstance(config, dict) else {}
 
 
 def model_fingerprint(name: str, near: tuple[Path, ...]) -> dict[str, str]:

@@ -38,7 +38,9 @@ def build(
     kept = kept_layers(settings.layers, len(encoder.parts))
     if len(kept) > len(encoder.parts) or max(kept) >= len(encoder.parts):
         raise StageError(
-            "L170", f"the student wants layers {kept}, the teacher has {len(encoder.parts)}", "layers count from 0"
+            "L170",
+            f"the student wants {settings.layers} of the teacher's layers, which has {len(encoder.parts)}",
+            f"set distill.student.layers to {len(encoder.parts)} or fewer; numbers of layers count from 0",
         )
     facts: dict[str, Any] = {"init": settings.init}
     if settings.choose == "best":

@@ -16,6 +16,7 @@ from compactor.data.settings import DataSettings
 from compactor.pipeline.also import Elsewhere
 from compactor.pipeline.beside import beside_problems
 from compactor.pipeline.budget import Budget
+from compactor.pipeline.depth import depth_problems
 from compactor.pipeline.head import Controls, Head
 from compactor.pipeline.named_files import data_problems, find, model_problems, near_folders
 from compactor.pipeline.overrides import override
@@ -107,6 +108,7 @@ def load_profile(
     if check_files:
         problems += [problem for step in steps for problem in model_problems(step, near, places)]
         problems += decoder_problems(steps, task, near) if task is not None else []
+        problems += depth_problems(steps, near, places)
         problems += [_placed(inside, each, step, places) for step in steps for inside, each in step.stage.file_problems(near)]
         named = head.data if head is not None else _data_alone(data.get("data"))
         sees = None if task is None else task.input_kind == "image"
