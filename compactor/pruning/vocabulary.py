@@ -55,7 +55,7 @@ def prune_vocabulary(
         tokenizer_folder: tokenizer files of the model.
         folder: where the smaller tokenizer's files are written; another folder than `tokenizer_folder`.
         batches: the train texts, encoded by that tokenizer.
-        keep: number of pieces to keep, or None for those that `choose_pieces` must keep.
+        keep: number of pieces to keep at most, or None for those that `choose_pieces` must keep.
         characters: see `choose_pieces`.
 
     Returns:
@@ -88,17 +88,16 @@ def choose_pieces(file: WordPieceFile, counts: np.ndarray, keep: int | None = No
     Args:
         file: the tokenizer.
         counts: int64 (size,), how often each piece occurs in the train texts.
-        keep: number of pieces to keep; None keeps special tokens, characters and what is used.
+        keep: number of pieces to keep at most; None keeps special tokens, characters and what is used.
         characters: `all` keeps every single character, so that no new word becomes unknown; `used` only those that occur in the
             train texts, in both places (at a word's start and inside).
 
     Raises:
-        StageError: K304 when `keep` is not smaller than the vocabulary, K305 when it is too small.
+        StageError: K305 when `keep` is too small.
     """
+    all_used = len(np.setdiff1d(np.flatnonzero(counts), file.special))
     if keep is not None and keep >= file.size:
-        raise StageError(
-            "K304", f"vocabulary.keep is {keep}, but the tokenizer has only {file.size} pieces", "give a smaller number"
-        )
+        return Choice(np.arange(file.size), file.size, all_used, 0)
     must = np.union1d(file.special, _characters(file, counts, characters))
     used = np.setdiff1d(np.flatnonzero(counts), must)
     used = used[np.argsort(-counts[used], kind="stable")]
@@ -112,7 +111,6 @@ def choose_pieces(file: WordPieceFile, counts: np.ndarray, keep: int | None = No
         )
     others = np.setdiff1d(list(file.pieces.values()), np.concatenate([must, used, file.unused]))
     kept = np.concatenate([must, np.concatenate([used, others])[:room]])
-    all_used = len(np.setdiff1d(np.flatnonzero(counts), file.special))
     return Choice(np.sort(kept).astype(np.int64), file.size, all_used, max(0, len(used) - room))
 
 

@@ -54,6 +54,9 @@ def cut_vocabulary(
 
 
 def _findings(pieces: Mapping[str, int], cost: Mapping[str, float], place: str) -> Iterator[Finding]:
+    if pieces["after"] == pieces["before"]:
+        sentence = f"all {pieces['before']} pieces of the tokenizer stay: it has no more than vocabulary.keep"
+        yield Finding("K909", "note", sentence, "give a smaller number to make the table smaller", place)
     if pieces["used_dropped"]:
         sentence = f"{pieces['used_dropped']} of the {pieces['used']} pieces that the training texts use had to go"
         yield Finding("K902", "warning", sentence, "raise vocabulary, or train a little longer", place)

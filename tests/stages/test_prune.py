@@ -132,6 +132,14 @@ def test_the_vocabulary_alone_changes_no_answer_to_texts_whose_pieces_all_stay(p
 
 
 @pytest.mark.model
+def test_a_vocabulary_larger_than_the_tokenizer_keeps_it_whole_and_says_so(place):
+    work, model = prune(place, {"vocabulary": 5000}, "all-pieces")
+    facts = work.facts["vocabulary"]
+    assert facts["after"] == facts["before"] == model.config.vocab_size
+    assert [finding.severity for finding in work.reporter.findings if finding.code == "K909"] == ["note"]
+
+
+@pytest.mark.model
 def test_a_deep_cut_and_dropped_pieces_are_told(place):
     work, _ = prune(place, {"intermediate": 16, "vocabulary": {"keep": 80, "characters": "used"}}, "deep")
     codes = {finding.code for finding in work.reporter.findings}
@@ -181,7 +189,6 @@ def test_killed_in_recovery_it_ends_with_the_same_bytes(place):
         ({"layers": 3}, "prune.layers is 3, but the model has 3 layers"),
         ({"intermediate": 65}, "keeps 65 in layer 0, which has 64"),
         ({"heads": [4, 4]}, "names 2 widths, but the model has 3 layers"),
-        ({"vocabulary": 5000}, "vocabulary.keep is 5000, but the tokenizer has only"),
         ({"vocabulary": 10}, "special tokens and single characters alone are"),
         (
             {"vocabulary": 130, "recover": {"losses": [{"hidden_states": {}}]}},
