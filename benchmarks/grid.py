@@ -54,7 +54,9 @@ def main() -> None:
     table = yaml.safe_load(arguments.table.read_text())
     out, seeds = arguments.out.absolute(), arguments.seeds or table["seeds"]
     if strange := set(arguments.only) - {*table["recipes"], *table["students"]}:
-        parser.error(f"--only: the table has no {', '.join(sorted(strange))}; it has {', '.join([*table['recipes'], *table['students']])}")
+        parser.error(
+            f"--only: the table has no {', '.join(sorted(strange))}; it has {', '.join([*table['recipes'], *table['students']])}"
+        )
     for cell in cells(table, seeds, set(arguments.only)):
         run(cell, profile(table, cell, seeds, out), out, arguments.threads)
         write_table(table, seeds, out)
