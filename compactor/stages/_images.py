@@ -38,6 +38,11 @@ def prune_problems(stage: Prune, task: Task) -> Found:
     yield from train_problems(task, stage.recover, ("recover",))
     if stage.vocabulary is not None:
         yield ("vocabulary",), Problem("P292", f"vocabulary cuts pieces of text, and {task.name} has images", "leave it out")
+    if stage.positions is not None:
+        yield (
+            ("positions",),
+            Problem("P292", f"positions are those of pieces of text, and {task.name} has images", "leave it out"),
+        )
     if stage.hidden is not None:
         sentence = f"hidden narrows models of texts, and {task.name} has images"
         yield ("hidden",), Problem("P292", sentence, "prune heads, intermediate and layers")

@@ -18,8 +18,8 @@ Found = tuple[tuple[str | int, ...], Problem]
 
 def combination_problems(stage: Prune, task: Task) -> Iterator[Found]:
     """Yield what is wrong with the settings of a stage for a task: (path inside the settings, problem)."""
-    if not stage.narrows and stage.layers is None and stage.vocabulary is None:
-        hint = "give layers, intermediate, heads, hidden, vocabulary or an aim, such as intermediate: 0.5"
+    if not stage.narrows and all(each is None for each in (stage.layers, stage.vocabulary, stage.positions)):
+        hint = "give layers, intermediate, heads, hidden, vocabulary, positions or an aim, such as intermediate: 0.5"
         yield (), Problem("P170", "prune removes nothing: no part is named", hint)
     if isinstance(stage.intermediate, int) and stage.intermediate < FEWEST_NEURONS:
         sentence = f"intermediate keeps {stage.intermediate} neurons in each layer"

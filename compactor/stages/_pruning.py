@@ -18,12 +18,14 @@ from compactor.models.widths import layer_widths
 from compactor.pruning.activations import run_model
 from compactor.pruning.layers import cut_layers, layers_to_keep
 from compactor.pruning.narrow import Kept, narrow
+from compactor.pruning.positions import position_table
 from compactor.pruning.prediction import predicted_parameters
 from compactor.pruning.scores import TAYLOR
 from compactor.pruning.stream import cut_stream, narrower_parameters
 from compactor.pruning.width import Part
 from compactor.stages._fitting import fit_model, validation_value
 from compactor.stages._inputs import encoded, load_model, teacher_folder, tokenizer_hash
+from compactor.stages._positions import shorten
 from compactor.stages._teachers import teacher_signal
 from compactor.stages._vocabulary import cut_vocabulary
 
@@ -107,6 +109,15 @@ class Course:
         self._count(without + len(choice.kept) * (one - without))
         self.work.facts["vocabulary"] = facts
         self._score("vocabulary")
+
+    def cut_positions(self, count: int) -> None:
+        """Keep the first positions; the tokenizer with that length goes into the work's folder."""
+        total, width = parameter_count(self.model)["total"], position_table(self.model).embedding_dim
+        facts = shorten(self.model, self.tokenizer, self.work, count, place="prune.positions")
+        self.tokenizer = self.work.folder
+        self._count(total - (facts["before"] - facts["after"]) * width)
+        self.work.facts["positions"] = facts
+        self._score("positions")
 
     def recover(self, settings: TrainSettings, losses: tuple[LossTerm, ...]) -> None:
         """Train on the teacher's kept answers, which belong to rows, so that the teacher may read other pieces."""

@@ -61,14 +61,15 @@ class Prepared:
         from compactor.models.students import build_student
 
         wanted = settings or self.settings
-        own = wanted.vocabulary not in (None, self.settings.vocabulary) or wanted.named_model not in (
-            None,
-            self.settings.named_model,
-        )
-        if own:
-            raise StageError(
-                "L175", "students that learn together read the same pieces", "set vocabulary and model in student alone"
-            )
+        first = self.settings
+        pairs = [
+            (wanted.vocabulary, first.vocabulary),
+            (wanted.longest, first.longest),
+            (wanted.named_model, first.named_model),
+        ]
+        if any(theirs not in (None, ours) for theirs, ours in pairs):
+            hint = "set vocabulary, positions and model in student alone"
+            raise StageError("L175", "students that learn together read the same pieces", hint)
         student, facts = build_student(
             self.given if teacher is None else teacher,
             wanted,
@@ -109,11 +110,12 @@ def prepare_student(work: Work, source: Path, settings: StudentSettings) -> Prep
         settings: the student's.
 
     Raises:
-        StageError: K301 to K309 the vocabulary cannot be cut so.
+        StageError: K301 to K309 the vocabulary cannot be cut so, K221 there is no table of positions.
         MissingError: L130 the model that the settings name is not there.
     """
     from compactor.models.reading import copy_reader
     from compactor.stages._inputs import load_model
+    from compactor.stages._positions import shorten
     from compactor.stages._vocabulary import cut_vocabulary
 
     named = None if settings.named_model is None else named_folder(work, settings.named_model)
@@ -130,6 +132,8 @@ def prepare_student(work: Work, source: Path, settings: StudentSettings) -> Prep
         place = "distill.student.vocabulary"
         choice, facts["vocabulary"] = cut_vocabulary(given, tokenizer, work, pieces.keep, pieces.characters, place=place)
         kept = choice.kept
+    if settings.longest is not None:
+        facts["positions"] = shorten(given, work.folder, work, settings.longest, place="distill.student.positions")
     return Prepared(work, settings, given, tokenizer, kept, None if grown else named, facts)
 
 

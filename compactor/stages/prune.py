@@ -60,6 +60,10 @@ class Prune(Stage):
         None, "channels of the residual stream that stay, the same in all layers: a share, or a multiple of the head size"
     )
     vocabulary: Count | Pieces | None = setting(None, "pieces that stay: a number, or {keep, characters}; WordPiece only")
+    positions: Count | None = setting(
+        None,
+        "positions that stay, so the most pieces of a text: longer ones are read up to there; models with a table of them only",
+    )
     aim: Aim | None = setting(
         None,
         "instead of intermediate and heads: what the model must be, and they are chosen; "
@@ -136,17 +140,19 @@ class Prune(Stage):
         if self.layers is not None:
             course.cut_layers(self.layers)
         if self.in_steps:
-            self._cut_vocabulary(course)
+            self._cut_tables(course)
         narrowing = narrow_in_steps(course, self) if self.narrows else None
         if not self.in_steps:
-            self._cut_vocabulary(course)
+            self._cut_tables(course)
         if self.recover is not None:
             course.recover(self.recover, self.recover.terms(work.task))
         course.save()
         if narrowing is not None:
             narrowing.tell(work)
 
-    def _cut_vocabulary(self, course: Course) -> None:
+    def _cut_tables(self, course: Course) -> None:
         if self.vocabulary is not None:
             vocabulary = Pieces(keep=self.vocabulary) if isinstance(self.vocabulary, int) else self.vocabulary
             course.cut_vocabulary(vocabulary.keep, vocabulary.characters)
+        if self.positions is not None:
+            course.cut_positions(self.positions)

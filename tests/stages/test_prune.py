@@ -140,6 +140,18 @@ def test_a_vocabulary_larger_than_the_tokenizer_keeps_it_whole_and_says_so(place
 
 
 @pytest.mark.model
+@pytest.mark.parametrize("vocabulary", [{}, {"vocabulary": 130}])
+def test_positions_go_with_the_tokenizers_length_and_texts_that_are_longer_are_told(place, vocabulary):
+    from compactor.models.tokenizer import max_length
+
+    work, model = prune(place, {"positions": 6, **vocabulary}, f"positions{len(vocabulary)}")
+    assert model.config.max_position_embeddings == max_length(work.folder) == 6
+    assert work.facts["positions"]["before"] > work.facts["positions"]["after"] == 6
+    assert work.facts["positions"]["texts_cut"] > 0
+    assert [finding.severity for finding in work.reporter.findings if finding.code == "K910"] == ["warning"]
+
+
+@pytest.mark.model
 def test_a_deep_cut_and_dropped_pieces_are_told(place):
     work, _ = prune(place, {"intermediate": 16, "vocabulary": {"keep": 80, "characters": "used"}}, "deep")
     codes = {finding.code for finding in work.reporter.findings}

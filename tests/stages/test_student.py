@@ -58,6 +58,7 @@ def test_losses_of_answers_are_for_all(student: dict[str, Any]) -> None:
         ({"hidden": 64, "init": "pca", "embedding": 64}, "student.embedding"),
         ({"config": {"dim": 8}}, "student.config"),
         ({"config": {"model_type": "distilbert"}, "layers": 2}, "student.layers"),
+        ({"config": {"model_type": "distilbert"}, "positions": 64}, "student.positions"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_before_anything_runs(student: dict[str, Any], path: str) -> None:
@@ -154,6 +155,19 @@ def test_a_narrow_student_with_fewer_pieces_learns_from_inside_a_teacher_that_re
     assert work.facts["student"]["vocabulary"]["after"] == 120
     model = load(work.folder, TASK)
     assert model.config.vocab_size == load_tokenizer(work.folder).get_vocab_size() == 120
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("shape", [{"layers": 1}, {"layers": 1, "hidden": 16, "heads": 2, "init": "pca", "vocabulary": USED}])
+def test_a_student_with_fewer_positions_learns_from_inside_and_reads_no_longer_texts(place: Any, shape: dict[str, Any]) -> None:
+    from compactor.models import load
+    from compactor.models.tokenizer import max_length
+
+    losses: list[Any] = ["hinton", {"hidden_states": {"weight": 0.1}}]
+    work = distilled(place, f"short{len(shape)}", student={**shape, "positions": 8}, losses=losses)
+    assert load(work.folder, TASK).config.max_position_embeddings == max_length(work.folder) == 8
+    assert work.facts["student"]["positions"]["before"] == 24
+    assert work.facts["student"]["positions"]["texts_cut"] > 0
 
 
 @pytest.mark.model

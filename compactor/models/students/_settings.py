@@ -48,6 +48,11 @@ class StudentSettings(Settings):
         return Pieces(keep=self.vocabulary) if isinstance(self.vocabulary, int) else self.vocabulary
 
     @property
+    def longest(self) -> int | None:
+        """The most pieces of a text that the student is to have positions for; None for the teacher's."""
+        return None
+
+    @property
     def named_model(self) -> str | None:
         """A model folder or hub id that these settings name; its content joins the cache key."""
         return None

@@ -35,6 +35,11 @@ class TransformerStudent(StudentSettings):
     embedding: int | None = setting(
         None, "width of a factorized piece table: table times projection, begun by singular value decomposition", ge=1
     )
+    positions: int | None = setting(
+        None,
+        "positions that stay, so the most pieces of a text: longer ones are read up to there; the rest of the table is ballast",
+        ge=2,
+    )
     init: Literal["teacher-layers", "pca", "random"] = setting(
         "teacher-layers",
         "first weights: the teacher's layers, the same projected on the main directions of its states, or random",
@@ -47,6 +52,11 @@ class TransformerStudent(StudentSettings):
         None,
         "a transformers configuration, such as {model_type: distilbert, dim: 128, n_layers: 2}: random weights, the teacher's pieces",
     )
+
+    @property
+    def longest(self) -> int | None:
+        """The positions wanted."""
+        return self.positions
 
     @property
     def named_model(self) -> str | None:
@@ -94,6 +104,8 @@ class TransformerStudent(StudentSettings):
                 ("embedding",),
                 Problem("P294", "embedding factorizes a table of pieces, and images have none", "leave it out"),
             )
+        if self.positions is not None:
+            yield ("positions",), Problem("P294", "positions are those of pieces of text, and images have none", "leave it out")
         if self.config is not None:
             yield (
                 ("config",),
@@ -119,7 +131,7 @@ class TransformerStudent(StudentSettings):
             yield ("config",), Problem("P264", "config names no model_type", "such as model_type: distilbert")
         named = [
             name
-            for name in ("layers", "hidden", "heads", "intermediate", "embedding", "model")
+            for name in ("layers", "hidden", "heads", "intermediate", "embedding", "positions", "model")
             if getattr(self, name) is not None
         ]
         if named:
