@@ -34,7 +34,7 @@ def _different(aware: QuantizationAware, later: Quantize, target: Target) -> Ite
     wanted = {
         "method": later.method,
         "per_channel": later.per_channel,
-        "embeddings": later.embeddings,
+        "embeddings": later.embeddings and later.table_bits == 8,  # no training imitates tables in 4 bits
         "reduce_range": later.seven_bits(target),
         "keep": aware.keep if later.keep == "auto" else later.keep,
     }

@@ -12,9 +12,11 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from compactor.quantization.custom import add_parts, become, import_domain
 from compactor.quantization.folder import write_folder
 from compactor.quantization.graph import choose, load_float, split_gemms, strip
-from compactor.quantization.weight_only import TABLE_BITS, account_weights, add_parts, become, import_domain, put_tables
+from compactor.quantization.tables import TABLE_BITS, put_tables
+from compactor.quantization.weight_only import account_weights
 
 Kind = Literal["nf4", "fp4"]
 # NF4: quantiles of the normal distribution with an exact zero, Dettmers et al. 2023, "QLoRA" (arXiv:2305.14314), appendix E.
@@ -125,7 +127,7 @@ def quantize_four_bit_floats(
         if node.name in chosen.products:
             _become_product(node, arrays[node.input[1]].shape, kind, block)
     import_domain(model)
-    parameters += put_tables(model, chosen, TABLE_BITS, block if block_tables else None)
+    parameters += put_tables(model, chosen.tables, TABLE_BITS, block if block_tables else None)
     strip(model)
     size_bytes = write_folder(model, source, folder, precision=kind)
     told = {"block": block, **account_weights(model, chosen), "quantized_parameters": parameters}

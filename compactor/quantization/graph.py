@@ -29,6 +29,8 @@ QUANTIZED_OPERATORS = frozenset(
 )
 PRODUCTS = frozenset(("MatMul", "Gemm"))
 BYTES = frozenset((TensorProto.INT8, TensorProto.UINT8))
+# What stands for a table in 4 bits, and is none of its parameters: scales and zero points, and two weights in each byte of codes.
+OF_BLOCKS = ("_block_scales", "_zeros", "_codes")
 
 
 @dataclass(frozen=True)
@@ -113,16 +115,18 @@ def account(model: onnx.ModelProto, chosen: Chosen) -> dict[str, Any]:
     """Say what became of the weights.
 
     Returns:
-        `quantized_nodes`, `kept_nodes` (names), `int8_parameters`, `float_parameters`, `operators` (counts of the quantizing ones).
+        `quantized_nodes`, `kept_nodes` (names), `int8_parameters`, `four_bit_parameters` (of tables, if any), `float_parameters`,
+        `operators` (counts of the quantizing ones).
 
     Raises:
-        StageError: no weight, or not every chosen one, has 8 bits now.
+        StageError: no weight, or not every chosen one, has few bits now.
     """
     counts = Counter(node.op_type for node in model.graph.node)
     sizes = {tensor.name: (tensor.data_type, int(np.prod(tensor.dims, dtype=np.int64))) for tensor in model.graph.initializer}
-    int8 = sum(size for name, (kind, size) in sizes.items() if kind in BYTES and not name.endswith("_zero_point"))
+    int8 = sum(size for name, (kind, size) in sizes.items() if kind in BYTES and not name.endswith(("_zero_point", *OF_BLOCKS)))
+    codes = sum(size for name, (_, size) in sizes.items() if name.endswith("_codes"))
     wanted = len(chosen.products) + len(chosen.tables)
-    if not int8:
+    if not int8 and not codes:
         raise StageError(
             "Q101", "quantize changed nothing: no weight has 8 bits", "leave quantize out, or export the model again"
         )
@@ -138,7 +142,10 @@ def account(model: onnx.ModelProto, chosen: Chosen) -> dict[str, Any]:
         "quantized_nodes": wanted,
         "kept_nodes": list(chosen.kept),
         "int8_parameters": int8,
-        "float_parameters": sum(size for kind, size in sizes.values() if kind == TensorProto.FLOAT),
+        **({"four_bit_parameters": 2 * codes} if codes else {}),
+        "float_parameters": sum(
+            size for name, (kind, size) in sizes.items() if kind == TensorProto.FLOAT and not name.endswith(OF_BLOCKS)
+        ),
         "operators": {name: counts[name] for name in sorted(QUANTIZED_OPERATORS & counts.keys())},
     }
 

@@ -19,7 +19,7 @@ from compactor.quantization.folder import scratch, write_folder
 from compactor.quantization.graph import PRODUCTS, Chosen, account, choose, load_float, strip
 from compactor.quantization.histogram import Range
 from compactor.quantization.smoothing import smooth
-from compactor.quantization.tables import quantize_tables
+from compactor.quantization.tables import TABLE_BITS, put_tables
 
 
 def quantize_static_int8(
@@ -30,6 +30,7 @@ def quantize_static_int8(
     reduce_range: bool,
     per_channel: bool = True,
     embeddings: bool = True,
+    table_block: int | None = None,
     keep: Sequence[str] = (),
     method: Method = "minmax",
     percentile: float = 99.999,
@@ -48,6 +49,7 @@ def quantize_static_int8(
         reduce_range: 7-bit weights, for processors without 8-bit dot products.
         per_channel: one scale a column of a matrix.
         embeddings: quantize the tables too.
+        table_block: tables in 4 bits, so many columns of a row with one scale; None: in 8.
         keep: patterns of node names to leave in float.
         method: how ranges are found, see `calibration.activation_ranges`.
         percentile: of that method, in %.
@@ -74,7 +76,7 @@ def quantize_static_int8(
         ranges = activation_ranges(model, inputs, rows, method=method, place=place, percentile=percentile) if inputs else {}
         if inputs:
             model = _quantize_products(model, chosen, ranges, per_channel=per_channel, reduce_range=reduce_range)
-        quantize_tables(model, chosen.tables)
+        put_tables(model, chosen.tables, TABLE_BITS, table_block)
         if bias_correction:
             further["corrected_biases"] = correct_biases(model, load_float(source), chosen.products, rows, place)
     strip(model)

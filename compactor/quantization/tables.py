@@ -1,4 +1,4 @@
-"""Lookup tables in 8 bits: rows are looked up as int8 and only then turned into float."""
+"""Lookup tables in 8 or 4 bits: rows are looked up as whole numbers and only then turned into float."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
+
+from compactor.quantization.blocks import round_to_nearest
+from compactor.quantization.custom import add_parts, become, import_domain
+
+TABLE_BITS = 4  # at least: a table has no sum over its columns in which errors would cancel
 
 
 def quantize_tables(model: onnx.ModelProto, gathers: Sequence[str]) -> None:
@@ -39,6 +44,38 @@ def quantize_tables(model: onnx.ModelProto, gathers: Sequence[str]) -> None:
     rebuilt = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
     graph.node.extend(rebuilt)
+
+
+def put_tables(model: onnx.ModelProto, gathers: Sequence[str], bits: int, block: int | None) -> int:
+    """Quantize the tables of some Gather nodes in place, in blocks along the columns, each with a scale and a zero point.
+
+    Args:
+        model: fp32 tables.
+        gathers: names of Gather nodes whose first input is a float initializer (rows, width).
+        bits: 4 or 8.
+        block: columns of a row that share a scale; a table whose width is no multiple of it, and each without a block, gets int8.
+
+    Returns:
+        How many parameters the tables have.
+    """
+    tables = {node.input[0] for node in model.graph.node if node.name in gathers}
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name in tables}
+    fitting = {name: array for name, array in arrays.items() if block and array.shape[1] % block == 0}
+    for name, array in fitting.items():
+        assert block
+        blocks = round_to_nearest(array, bits, block)
+        codes = blocks.packed_codes().reshape(len(array), -1)
+        add_parts(model, name, {"codes": codes, "block_scales": blocks.scales, "zeros": blocks.packed_zeros()})
+    for node in model.graph.node:
+        if node.name in gathers and node.input[0] in fitting:
+            table, indices = node.input[:2]
+            inputs = [f"{table}_codes", indices, f"{table}_block_scales", f"{table}_zeros"]
+            attributes = {"bits": bits, "block_size": block or 0, "gather_axis": 0, "quantize_axis": 1}
+            become(node, "GatherBlockQuantized", inputs, attributes)
+    if fitting:
+        import_domain(model)
+    quantize_tables(model, [node.name for node in model.graph.node if node.name in gathers and node.op_type == "Gather"])
+    return sum(array.size for array in arrays.values())
 
 
 def _quantized(table: onnx.TensorProto) -> list[onnx.TensorProto]:

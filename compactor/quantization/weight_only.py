@@ -10,17 +10,16 @@ from typing import Any, Literal
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, numpy_helper
 
 from compactor.quantization.blocks import Blocks, round_to_nearest
+from compactor.quantization.custom import add_parts, become, import_domain
 from compactor.quantization.folder import scratch, write_folder
 from compactor.quantization.graph import QUANTIZED_OPERATORS, Chosen, choose, load_float, split_gemms, strip
 from compactor.quantization.rounding import Batches, round_with_awq, round_with_gptq
-from compactor.quantization.tables import quantize_tables
+from compactor.quantization.tables import TABLE_BITS, put_tables
 
 Algorithm = Literal["rtn", "gptq", "awq"]
-DOMAIN = "com.microsoft"
-TABLE_BITS = 4  # at least: a table has no sum over its columns in which errors would cancel
 
 
 def quantize_weights(
@@ -66,7 +65,7 @@ def quantize_weights(
         rounded, told = _rounded(model, chosen, list(batches), algorithm, bits, block, place)
     parameters = sum(each.codes.size for each in rounded.values())
     _put_products(model, chosen, rounded, accuracy_level)
-    parameters += put_tables(model, chosen, max(bits, TABLE_BITS), block if block_tables else None)
+    parameters += put_tables(model, chosen.tables, max(bits, TABLE_BITS), block if block_tables else None)
     strip(model)
     size_bytes = write_folder(model, source, folder, precision=f"int{bits}-{algorithm}")
     return {
@@ -120,39 +119,3 @@ def _put_products(model: onnx.ModelProto, chosen: Chosen, rounded: dict[str, Blo
         inputs = [node.input[0], *(f"{matrix}_{part}" for part in ("codes", "block_scales", "zeros"))]
         become(node, "MatMulNBits", inputs, {**sizes, "accuracy_level": accuracy_level})
     import_domain(model)
-
-
-def put_tables(model: onnx.ModelProto, chosen: Chosen, bits: int, block: int | None) -> int:
-    """Turn each chosen Gather into GatherBlockQuantized or, where blocks do not fit the width, int8; return the parameters quantized."""
-    tables = {node.input[0] for node in model.graph.node if node.name in chosen.tables}
-    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name in tables}
-    fitting = {name: array for name, array in arrays.items() if block and array.shape[1] % block == 0}
-    for name, array in fitting.items():
-        assert block
-        blocks = round_to_nearest(array, bits, block)
-        codes = blocks.packed_codes().reshape(len(array), -1)
-        add_parts(model, name, {"codes": codes, "block_scales": blocks.scales, "zeros": blocks.packed_zeros()})
-    for node in model.graph.node:
-        if node.name in chosen.tables and node.input[0] in fitting:
-            table, indices = node.input[:2]
-            inputs = [f"{table}_codes", indices, f"{table}_block_scales", f"{table}_zeros"]
-            attributes = {"bits": bits, "block_size": block or 0, "gather_axis": 0, "quantize_axis": 1}
-            become(node, "GatherBlockQuantized", inputs, attributes)
-    quantize_tables(model, [node.name for node in model.graph.node if node.name in chosen.tables and node.op_type == "Gather"])
-    return sum(array.size for array in arrays.values())
-
-
-def add_parts(model: onnx.ModelProto, name: str, parts: dict[str, np.ndarray]) -> None:
-    """Add what stands for an initializer, under its name and the parts' own."""
-    model.graph.initializer.extend(numpy_helper.from_array(array, f"{name}_{part}") for part, array in parts.items())
-
-
-def become(node: onnx.NodeProto, operator: str, inputs: Sequence[str], attributes: dict[str, int]) -> None:
-    """Make a node another one with the same name and output, in place."""
-    node.CopyFrom(helper.make_node(operator, list(inputs), list(node.output), node.name, domain=DOMAIN, **attributes))
-
-
-def import_domain(model: onnx.ModelProto) -> None:
-    """Let the graph use onnxruntime's own operators."""
-    if DOMAIN not in {opset.domain for opset in model.opset_import}:
-        model.opset_import.append(helper.make_opsetid(DOMAIN, 1))

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from compactor.targets import Target
 
 ANY = frozenset({"method", "keep", "repair", "max_drop"})
-INT8 = ANY | {"per_channel", "embeddings", "reduce_range"}
+INT8 = ANY | {"per_channel", "embeddings", "table_bits", "reduce_range"}
 ROUNDING = ("algorithm", "bits", "block", "accuracy_level")
+TABLE_BLOCKS_SINCE = (1, 22)  # the first onnxruntime with kernels for tables in blocks as they are written here
 MEASURING = ("rows", "method", "percentile", "bias_correction", "smoothing")
 
 
@@ -47,6 +48,8 @@ METHODS: Mapping[str, Method] = {
 # Settings that only some forms of a method look at.
 USERS = {
     "calibration.percentile": "calibration: {method: percentile} of static-int8",
+    "table_bits": "dynamic-int8 or static-int8; int4, nf4 and fp4 have tables in 4 bits by themselves",
+    "weights.block": "int4, nf4, fp4, or table_bits: 4 of an int8 method",
     "calibration.rows": "static-int8, fp16, or weights: {algorithm: gptq or awq} of int4",
 }
 
@@ -64,15 +67,28 @@ def kernel_problems(name: str, target: Target) -> Iterator[tuple[tuple[str, ...]
         hint = f"use method: {others[0]}" if others else "leave quantize out"
         sentence = f"{target.name} ({target.provider}) has no {method.precision} kernels, so {name} would not run faster"
         yield ("method",), Problem("Q110", sentence, f"{hint}, or choose another target")
-    oldest = tuple(int(part) for part in target.oldest_onnxruntime.split(".")[:2])
-    if oldest < method.since:
-        since = ".".join(str(part) for part in method.since)
-        sentence = f"{name} needs onnxruntime {since}, and {target.name} may have {target.oldest_onnxruntime}"
-        hint = (
-            f"if all your devices have a newer one, put `same_as: {target.name}`, a name, a title and "
-            'oldest_onnxruntime: "1.22" (tables in 4 bits too) into a YAML file, and its path into target; or use dynamic-int8'
-        )
-        yield ("method",), Problem("Q121", sentence, hint)
+    if oldest_runtime(target) < method.since:
+        yield ("method",), _too_old(name, method.since, target, "dynamic-int8")
+
+
+def table_problems(stage: Quantize, target: Target) -> Iterator[tuple[tuple[str, ...], Problem]]:
+    """Yield Q121 when the target's oldest runtime cannot look up tables in 4 bits, which an int8 method was asked for."""
+    if stage.table_bits == 4 and "table_bits" in METHODS[stage.method].uses and oldest_runtime(target) < TABLE_BLOCKS_SINCE:
+        yield ("table_bits",), _too_old("table_bits: 4", TABLE_BLOCKS_SINCE, target, "table_bits: 8")
+
+
+def oldest_runtime(target: Target) -> tuple[int, ...]:
+    """Return the first two numbers of the oldest onnxruntime that a target may have."""
+    return tuple(int(part) for part in target.oldest_onnxruntime.split(".")[:2])
+
+
+def _too_old(name: str, since: tuple[int, int], target: Target, instead: str) -> Problem:
+    sentence = f"{name} needs onnxruntime {since[0]}.{since[1]}, and {target.name} may have {target.oldest_onnxruntime}"
+    hint = (
+        f"if all your devices have a newer one, put `same_as: {target.name}`, a name, a title and "
+        f'oldest_onnxruntime: "1.22" (tables in 4 bits too) into a YAML file, and its path into target; or use {instead}'
+    )
+    return Problem("Q121", sentence, hint)
 
 
 def unused_problems(stage: Quantize) -> Iterator[tuple[tuple[str, ...], Problem]]:
@@ -82,6 +98,8 @@ def unused_problems(stage: Quantize) -> Iterator[tuple[tuple[str, ...], Problem]
     uses = METHODS[stage.method].uses
     if stage.method == "int4" and stage.weights.algorithm != "rtn":
         uses |= {"calibration.rows"}
+    if stage.table_bits == 4:
+        uses |= {"weights.block"}
     if stage.calibration.method != "percentile":
         uses -= {"calibration.percentile"}
     for path in _given(stage.key()):

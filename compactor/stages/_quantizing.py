@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compactor.base.errors import StageError
-from compactor.stages._methods import METHODS
+from compactor.stages._methods import METHODS, TABLE_BLOCKS_SINCE, oldest_runtime
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from compactor.stages.quantize import Quantize
 
 COMPARED_ROWS = 256
-BLOCK_TABLES_SINCE = (1, 22)  # the first onnxruntime with kernels for tables in blocks as they are written here
 
 
 def quantized(settings: Quantize, source: Path, folder: Path, work: Work, keep: Sequence[str]) -> dict[str, Any]:
@@ -31,6 +30,7 @@ def _int8(settings: Quantize, source: Path, folder: Path, work: Work, keep: Sequ
     reduce_range, calibration = settings.seven_bits(work.target), settings.calibration
     told = {"reduce_range": reduce_range}
     int8: dict[str, Any] = {"per_channel": settings.per_channel, "embeddings": settings.embeddings, "keep": keep, **told}
+    int8["table_block"] = settings.weights.block if settings.table_bits == 4 else None
     if settings.method == "dynamic-int8":
         return {**quantize_dynamic_int8(source, folder, **int8), **told}
     measuring = {name: getattr(calibration, name) for name in ("method", "percentile", "bias_correction", "smoothing")}
@@ -43,7 +43,7 @@ def _few_bits(settings: Quantize, source: Path, folder: Path, work: Work, keep: 
 
     weights = settings.weights
     given: dict[str, Any] = {"block": weights.block, "embeddings": settings.embeddings, "keep": keep}
-    given["block_tables"] = version(work.target.oldest_onnxruntime) >= BLOCK_TABLES_SINCE
+    given["block_tables"] = oldest_runtime(work.target) >= TABLE_BLOCKS_SINCE
     if settings.method != "int4":
         return quantize_four_bit_floats(source, folder, kind="nf4" if settings.method == "nf4" else "fp4", **given)
     rows = calibration_rows(settings, source, work) if weights.algorithm != "rtn" else iter(())
@@ -57,11 +57,6 @@ def _halves(settings: Quantize, source: Path, folder: Path, work: Work, keep: Se
     if settings.method == "bf16":
         return convert_bf16(source, folder, keep=keep)
     return convert_fp16(source, folder, calibration_rows(settings, source, work), keep=keep)
-
-
-def version(text: str) -> tuple[int, ...]:
-    """Return the first two numbers of an onnxruntime version."""
-    return tuple(int(part) for part in text.split(".")[:2])
 
 
 def calibration_rows(settings: Quantize, source: Path, work: Work) -> Iterator[dict[str, np.ndarray]]:

@@ -10,7 +10,7 @@ from compactor.base.artifact import Artifact
 from compactor.base.errors import Problem
 from compactor.base.settings import Settings, setting
 from compactor.stages._contract import Stage, Work
-from compactor.stages._methods import METHODS, kernel_problems, unused_problems
+from compactor.stages._methods import METHODS, kernel_problems, table_problems, unused_problems
 from compactor.stages._quantizing import compare, quantized, tell_weights
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Calibration(Settings):
 
 
 class Weights(Settings):
-    """Weight-only quantization in blocks; `gptq` and `awq` measure on the rows of `calibration`."""
+    """Weights in blocks of few bits; `gptq` and `awq` measure on the rows of `calibration`."""
 
     algorithm: Literal["rtn", "gptq", "awq"] = setting(
         "rtn",
@@ -65,6 +65,11 @@ class Quantize(Stage):
     )
     per_channel: bool = setting(True, "int8: one scale a column of a matrix, which halves the error")
     embeddings: bool = setting(True, "8 and 4 bits: quantize the lookup tables too")
+    table_bits: Literal[4, 8] = setting(
+        8,
+        "int8 methods: bits of the lookup tables; 4, in blocks of `weights.block`, halves what is most of a small model, and needs "
+        "onnxruntime 1.22",
+    )
     keep: tuple[str, ...] | Literal["auto"] = setting(
         (),
         "patterns of node names to leave in float, such as '*classifier*'; auto: those whose quantization costs most for their size, as "
@@ -87,6 +92,7 @@ class Quantize(Stage):
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings."""
         yield from kernel_problems(self.method, target)
+        yield from table_problems(self, target)
         yield from unused_problems(self)
         name = "repair" if self.repair else "keep"
         searches = self.keep == "auto" or self.repair

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from compactor.base.errors import ProfileError
 from compactor.pipeline.profile import load_profile
 
+RECENT = Path(__file__).parents[2] / "profiles/methods/targets/recent.yml"
 PROFILE = """\
 name: aware
 task: text-classification
@@ -31,6 +34,8 @@ stages:
         ("laptop-cpu-no-vnni", "{}", "{}", ["reduce_range is False (set it to true"]),
         ("laptop-cpu", "{}", "{method: static-int8}", ["method is 'dynamic-int8' (leave quantization_aware out"]),
         ("laptop-cpu", "{}", "{per_channel: false, embeddings: false}", ["per_channel is True", "embeddings is True"]),
+        (RECENT, "{embeddings: false}", "{table_bits: 4}", []),
+        (RECENT, "{}", "{table_bits: 4}", ["embeddings is True (set it to false"]),
         ("laptop-cpu", "{keep: ['*classifier*']}", "{}", ["keep is ('*classifier*',) (set it to []"]),
     ],
 )

@@ -17,6 +17,7 @@ from compactor.base.hashing import hash_file
 from compactor.checks.agreement import agreement
 from compactor.checks.answers import onnx_answer
 from compactor.quantization import convert_fp16, quantize_dynamic_int8, quantize_static_int8
+from compactor.quantization.blocks import round_to_nearest
 from tests.quantization import bag
 
 
@@ -71,6 +72,34 @@ def test_weights_are_kept_within_half_a_step_of_their_column(precision, source, 
     assert (np.abs(values * scale - bag.WEIGHT) <= scale / 2 * 1.0001).all()
     # the largest weight of a column takes the whole range
     np.testing.assert_array_equal(np.abs(values.astype(int)).max(axis=0), 127)
+
+
+@pytest.mark.parametrize("precision", ["int8-dynamic", "int8-static"])
+def test_tables_in_4_bits_are_looked_up_as_numpy_unpacks_them(precision, source, tmp_path, monkeypatch):
+    eight, four = tmp_path / "eight", tmp_path / "four"
+    METHODS[precision](source, eight)
+    facts = METHODS[precision](source, four, table_block=32)
+    assert facts["four_bit_parameters"] == bag.TABLE.size
+    assert facts["int8_parameters"] == bag.WEIGHT.size + bag.HEAD.size
+    assert (
+        facts["float_parameters"] == METHODS[precision](source, tmp_path / "again")["float_parameters"] - 1
+    )  # a table's one scale
+    assert facts["operators"]["GatherBlockQuantized"] == 1
+    small, large = ((folder / "model.onnx").stat().st_size for folder in (four, eight))
+    assert large - small > 0.2 * bag.TABLE.size  # 4 bits and the scales instead of 8
+    # The same products behind a table of the unpacked values answer the same.
+    monkeypatch.setattr(bag, "TABLE", round_to_nearest(bag.TABLE, 4, 32).dequantized())
+    unpacked = bag.folder(tmp_path / "unpacked")
+    METHODS[precision](unpacked, tmp_path / "float-table", embeddings=False)
+    assert agree(tmp_path / "float-table", four).relative_error < (1e-5 if precision == "int8-dynamic" else 0.02)
+
+
+@pytest.mark.parametrize("precision", ["int8-dynamic", "int8-static"])
+def test_a_table_alone_can_be_quantized(precision, source, tmp_path):
+    products = ["/encoder/MatMul", "/classifier/*"]
+    facts = METHODS[precision](source, tmp_path / "out", table_block=32, keep=products)
+    assert (facts["four_bit_parameters"], facts["int8_parameters"]) == (bag.TABLE.size, 0)
+    assert agree(source, tmp_path / "out").cosine > 0.98
 
 
 @pytest.mark.parametrize("precision", ["int8-dynamic", "int8-static"])

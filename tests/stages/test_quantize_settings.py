@@ -36,6 +36,9 @@ HERE = Target(
             [],
         ),  # the ladder may come to static ranges
         ({"method": "dynamic-int8", "weights": {"bits": 8}}, ["weights.bits"]),
+        ({"method": "dynamic-int8", "weights": {"block": 64}}, ["weights.block"]),
+        ({"method": "dynamic-int8", "table_bits": 4, "weights": {"block": 64}}, []),
+        ({"method": "int4", "table_bits": 4}, ["table_bits"]),
         ({"method": "int4", "weights": {"bits": 8}, "per_channel": False}, ["per_channel"]),
         ({"method": "int4", "calibration": {"rows": 9}}, ["calibration.rows"]),
         ({"method": "int4", "weights": {"algorithm": "gptq"}, "calibration": {"rows": 9}}, []),
@@ -60,6 +63,14 @@ def test_four_bits_on_an_old_runtime_tell_exactly_what_to_write(method):
     assert (code, sentence) == ("Q121", f"{method} needs onnxruntime 1.17, and laptop-cpu may have 1.16")
     assert "`same_as: laptop-cpu`" in hint
     assert 'oldest_onnxruntime: "1.22"' in hint
+
+
+def test_tables_in_4_bits_need_a_newer_runtime_than_int8_does():
+    found = problems({"method": "dynamic-int8", "table_bits": 4}, load_target("laptop-cpu"))
+    assert set(found) == {"table_bits"}
+    code, sentence, hint = found["table_bits"]
+    assert (code, sentence) == ("Q121", "table_bits: 4 needs onnxruntime 1.22, and laptop-cpu may have 1.16")
+    assert hint.endswith("or use table_bits: 8")
 
 
 def test_what_the_hint_says_works(tmp_path):
