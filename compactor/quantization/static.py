@@ -63,12 +63,11 @@ def quantize_static_int8(
         StageError: as `quantize_dynamic_int8`; Q120 from `smooth`; Q107 no rows, Q108 values that are not finite.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    begun = time.perf_counter()
-    model = load_float(source)
+    begun, model = time.perf_counter(), load_float(source)
     chosen = choose(model, embeddings=embeddings, keep=keep)
     counter = _Counter(batches)
     rows: Any = list(counter) if bias_correction or smoothing is not None else counter
-    further = {}
+    further: dict[str, Any] = {}
     with scratch(folder) as place:
         if smoothing is not None:
             further["smoothed_norms"] = smooth(model, rows, smoothing, place)
@@ -81,9 +80,8 @@ def quantize_static_int8(
             further["corrected_biases"] = correct_biases(model, load_float(source), chosen.products, rows, place)
     strip(model)
     facts = account(model, chosen)
-    size_bytes = write_folder(model, source, folder, precision="int8-static")
-    seconds = round(time.perf_counter() - begun, 3)
-    return {**facts, **further, "calibration_rows": counter.rows, "size_bytes": size_bytes, "seconds": seconds}
+    further |= {"calibration_rows": counter.rows, "size_bytes": write_folder(model, source, folder, precision="int8-static")}
+    return {**facts, **further, "seconds": round(time.perf_counter() - begun, 3)}
 
 
 class _Counter:
