@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +21,9 @@ from compactor.pruning.wordpiece import WordPieceFile, write_smaller_tokenizer
 if TYPE_CHECKING:
     from torch import nn
 
-Characters = Literal["all", "used"]
+Characters = Literal["all", "scripts", "used"]
+# Of the letters of the train texts: a script with less than this is a stray letter, a name or a formula, and not the texts' own.
+LEAST_OF_A_SCRIPT = 1e-3
 Batch = Mapping[str, np.ndarray]
 
 
@@ -89,8 +93,9 @@ def choose_pieces(file: WordPieceFile, counts: np.ndarray, keep: int | None = No
         file: the tokenizer.
         counts: int64 (size,), how often each piece occurs in the train texts.
         keep: number of pieces to keep at most; None keeps special tokens, characters and what is used.
-        characters: `all` keeps every single character, so that no new word becomes unknown; `used` only those that occur in the
-            train texts, in both places (at a word's start and inside).
+        characters: `all` keeps every single character, so that no new word becomes unknown; `scripts` those of the scripts that the
+            train texts are written in, ASCII and what they use, so that no new word of their languages does; `used` only what occurs
+            in the train texts. All in both places (at a word's start and inside).
 
     Raises:
         StageError: K305 when `keep` is too small.
@@ -203,13 +208,38 @@ def _characters(file: WordPieceFile, counts: np.ndarray, characters: Characters)
     """Return the ids of the characters that must stay, int64, ascending."""
     if characters == "all":
         return file.characters
-    names = {number: piece for piece, number in file.pieces.items()}
     special = set(file.special.tolist())
-    spelt = {
-        c for number in np.flatnonzero(counts) if number not in special for c in names[int(number)].removeprefix(file.prefix)
-    }
-    places = (file.pieces.get(piece) for character in sorted(spelt) for piece in (character, file.prefix + character))
+    names = {number: piece for piece, number in file.pieces.items()}
+    spelt: Counter[str] = Counter()
+    for number in np.flatnonzero(counts):
+        if int(number) not in special:
+            for character in names[int(number)].removeprefix(file.prefix):
+                spelt[character] += int(counts[number])
+    wanted = set(spelt)
+    if characters == "scripts":
+        scripts = _scripts(spelt)
+        single = (names[int(number)].removeprefix(file.prefix) for number in file.characters)
+        wanted |= {character for character in single if character.isascii() or _script(character) in scripts}
+    places = (file.pieces.get(piece) for character in sorted(wanted) for piece in (character, file.prefix + character))
     return np.array(sorted(number for number in places if number is not None), dtype=np.int64)
+
+
+def _scripts(spelt: Counter[str]) -> set[str]:
+    """Return the scripts of the texts: those that make a thousandth of their letters or more."""
+    letters: Counter[str] = Counter()
+    for character, count in spelt.items():
+        if script := _script(character):
+            letters[script] += count
+    return {script for script, count in letters.items() if count >= LEAST_OF_A_SCRIPT * letters.total()}
+
+
+def _script(character: str) -> str:
+    """Return the script of a letter or a mark on one, by the first word of its Unicode name; nothing for digits, signs and the like.
+
+    >>> _script("é"), _script("ж"), _script("7")
+    ('LATIN', 'CYRILLIC', '')
+    """
+    return unicodedata.name(character, "").partition(" ")[0] if unicodedata.category(character)[0] in "LM" else ""
 
 
 def _renumber_config(config: Any, new_ids: dict[int, int], size: int) -> None:

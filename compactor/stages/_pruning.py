@@ -22,6 +22,7 @@ from compactor.pruning.positions import position_table
 from compactor.pruning.prediction import predicted_parameters
 from compactor.pruning.scores import TAYLOR
 from compactor.pruning.stream import cut_stream, narrower_parameters
+from compactor.pruning.vocabulary import Characters
 from compactor.pruning.width import Part
 from compactor.stages._fitting import fit_model, validation_value
 from compactor.stages._inputs import encoded, load_model, teacher_folder, tokenizer_hash
@@ -101,7 +102,7 @@ class Course:
 
         return row_losses(self.work, self.model, self.tokenizer, self._chosen(rows), gradients)
 
-    def cut_vocabulary(self, keep: int | None, characters: Literal["all", "used"]) -> None:
+    def cut_vocabulary(self, keep: int | None, characters: Characters) -> None:
         """Keep the pieces that the training texts use; the smaller tokenizer goes into the work's folder."""
         without, one = (predicted_parameters(self.model, pieces=pieces) for pieces in (0, 1))
         choice, facts = cut_vocabulary(self.model, self.source, self.work, keep, characters, place="prune.vocabulary")

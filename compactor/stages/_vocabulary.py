@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from compactor.base.finding import Finding
-from compactor.pruning.vocabulary import Choice, compare_encodings, prune_vocabulary
+from compactor.pruning.vocabulary import Characters, Choice, compare_encodings, prune_vocabulary
 from compactor.pruning.wordpiece import WordPieceFile
 from compactor.stages._inputs import encoded
 
@@ -22,7 +22,7 @@ MANY_TEXTS_CHANGED = 0.1
 
 
 def cut_vocabulary(
-    model: Any, tokenizer: Path, work: Work, keep: int | None, characters: Literal["all", "used"], *, place: str
+    model: Any, tokenizer: Path, work: Work, keep: int | None, characters: Characters, *, place: str
 ) -> tuple[Choice, dict[str, Any]]:
     """Cut a model's piece table in place and write the smaller tokenizer into `work.folder`.
 

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, models
 
 from compactor.base.errors import StageError
 from compactor.models.tokenizer import load_tokenizer
@@ -102,6 +103,28 @@ def test_only_characters_of_the_texts_can_be_kept(source):
     assert pieces(folder, tiny.TRAIN) == pieces(source, tiny.TRAIN)
     assert pieces(folder, ["dacr"]) == [["[CLS]", "d", "##a", "##c", "##r", "[SEP]"]]
     assert pieces(folder, ["42"]) == [["[CLS]", "[UNK]", "[SEP]"]]
+
+
+def test_characters_of_the_texts_scripts_stay_whether_they_were_used_or_not(tmp_path):
+    characters = ["a", "b", "é", "ж", "д", "水", "7", "!", "€", "ß"]
+    pieces = ["[PAD]", "[UNK]", *characters, *(f"##{one}" for one in characters), "ab", "bé"]
+    made = Tokenizer(models.WordPiece({piece: number for number, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    made.add_special_tokens(["[PAD]", "[UNK]"])
+    made.save(str(tmp_path / "tokenizer.json"))
+    file = WordPieceFile(tmp_path)
+    counts = np.zeros(file.size, int)
+    counts[[file.pieces["ab"], file.pieces["bé"]]] = 5000
+    counts[file.pieces["水"]] = 1  # a stray sign does not bring its script
+
+    def kept(choice: str) -> set[str]:
+        names = {number: piece for piece, number in file.pieces.items()}
+        return {names[int(number)] for number in choose_pieces(file, counts, characters=choice).kept} - {"ab", "bé"}
+
+    ours = {"a", "b", "é", "7", "!", "ß", "水"}  # Latin, ASCII, and what occurs
+    assert {piece.removeprefix("##") for piece in kept("scripts") if not piece.startswith("[")} == ours
+    assert {f"##{one}" for one in ours} <= kept("scripts")
+    assert {piece for piece in kept("used") if not piece.startswith(("[", "##"))} == {"a", "b", "é", "水"}
+    assert len(kept("all")) - len(kept("scripts")) == 2 * len({"ж", "д", "€"})
 
 
 def test_a_number_too_small_for_the_characters_is_refused(source):

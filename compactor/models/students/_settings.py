@@ -20,9 +20,10 @@ class Pieces(Settings):
     keep: int | None = setting(
         None, "pieces to keep; by default special ones, single characters and what the training texts use", ge=1
     )
-    characters: Literal["all", "used"] = setting(
+    characters: Literal["all", "scripts", "used"] = setting(
         "all",
-        "single characters that stay whatever `keep` says: all, so that no new word is unknown, or those of the training texts",
+        "single characters that stay whatever `keep` says: all, some 2,000 in BERT's, so that no new word is unknown; scripts, ASCII and "
+        "those of the scripts of the training texts; used, those that occur there",
     )
 
 
