@@ -23,7 +23,16 @@ WORKSHOP = {
     f"compactor.pipeline.{name}" for name in ("chain", "controls", "execute", "plan", "publish", "run", "store", "timing")
 }
 # Slow to import, and of no use to a check that finds nothing wrong.
-LATER = {"rich", "jinja2", "difflib", "multiprocessing", "asyncio", "urllib.request", "concurrent.futures"}
+LATER = {
+    "rich",
+    "jinja2",
+    "difflib",
+    "importlib.metadata",
+    "multiprocessing",
+    "asyncio",
+    "urllib.request",
+    "concurrent.futures",
+}
 
 
 @pytest.fixture(scope="module")
