@@ -20,14 +20,15 @@ def feed(model: Any, batch: Mapping[str, np.ndarray], device: torch.device | str
 
     Args:
         model: a transformers encoder.
-        batch: `input_ids`, `attention_mask`, `token_type_ids`, int64 (rows, length); or `pixel_values` float32 (rows, 3, height, width).
+        batch: `input_ids`, `attention_mask`, `token_type_ids` (without them all is one segment), int64 (rows, length); or
+            `pixel_values` float32 (rows, 3, height, width).
         device: where the tensors go.
     """
     if PIXELS in batch:
         return {PIXELS: torch.from_numpy(batch[PIXELS]).to(device)}
     names = ["input_ids", "attention_mask"]
     types = describe(model).types if is_layered(model) else None
-    if types is not None and types.num_embeddings > 1:
+    if types is not None and types.num_embeddings > 1 and "token_type_ids" in batch:
         names.append("token_type_ids")
     return {name: torch.from_numpy(batch[name]).to(device) for name in names}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+
+from compactor.models.feeding import feed
 
 
 @dataclass(frozen=True)
@@ -90,9 +91,8 @@ def collect_moments(
 
 
 def run_model(model: nn.Module, batch: Mapping[str, np.ndarray]) -> torch.Tensor:
-    """Return the logits of one batch, in evaluation mode without gradients; names that the model does not take are dropped."""
-    known = inspect.signature(model.forward).parameters
-    inputs = {name: torch.from_numpy(np.asarray(value)) for name, value in batch.items() if name in known and name != "labels"}
+    """Return the logits of one batch, in evaluation mode without gradients."""
+    inputs = feed(model, batch)
     training = model.training
     model.eval()
     try:
