@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,9 +70,29 @@ class Making:
     def copies(self, stage: Augment) -> None:
         """Make changed copies of the training texts."""
         if stage.copies:
-            copier = self._copier(stage, stage.copies, TRAIN)
-            self._pass("copies", self.train, copier.copies, lambda start, stop: copier.block(self.train, start, stop))
+            each, chosen = self._within(stage.most, stage.copies)
+            copier = self._copier(stage, each, TRAIN)
+
+            def make(start: int, stop: int) -> Block:
+                texts, pairs = copier.block(self.train, start, stop)
+                if chosen is None:
+                    return texts, pairs
+                wanted = chosen[start:stop]
+                return list(compress(texts, wanted)), None if pairs is None else list(compress(pairs, wanted))
+
+            self._pass("copies", self.train, each, make)
             self.operations += copier.made
+
+    def _within(self, most: int | None, copies: int) -> tuple[int, np.ndarray | None]:
+        """Return how often each training row is copied, and which rows are, bool (rows,), None for all: no more than `most` in all."""
+        count = len(self.train)
+        if most is None or count * copies <= most:
+            return copies, None
+        if most >= count:
+            return most // count, None
+        chosen = np.zeros(count, dtype=bool)
+        chosen[np.random.default_rng(self.work.seed).permutation(count)[:most]] = True
+        return 1, chosen
 
     def finish(self) -> None:
         """Close the file, ask the teacher how sure it is, and say what happened."""

@@ -36,6 +36,9 @@ class Augment(Stage):
     once: ClassVar[bool] = True
 
     copies: int = setting(20, "changed copies of each training text; 0 takes the texts of data.unlabelled alone", ge=0, le=1000)
+    most: int | None = setting(
+        None, "changed copies altogether: of a large training set fewer of each text, at least one of so many texts", ge=1
+    )
     noise: NoiseList = Field(
         default_factory=default_noise,
         description="operations; each copy gets one of them, drawn by weight: a list of names or settings",

@@ -56,6 +56,14 @@ def test_every_text_is_new_and_no_held_out_text_is_among_them(tmp_path, small):
     assert f"{count['duplicates']:,} were known" in told
 
 
+@pytest.mark.parametrize(("most", "made_of_each"), [(10_000, 6), (500, 2), (30, 1)])
+def test_a_large_set_gets_fewer_copies_of_each_text(tmp_path, small, most, made_of_each):
+    rows = len(small.train)
+    assert 2 * rows <= 500 < 3 * rows
+    work = made(tmp_path, small, copies=6, most=most)
+    assert work.facts["origins"]["copies"]["made"] == min(most, made_of_each * rows)
+
+
 def test_the_words_come_from_training_texts_only(tmp_path, small):
     words = {word for text in small.train.texts() for word in text.split()}
     assert {word for text in texts_of(made(tmp_path, small)) for word in text.split()} <= words
