@@ -7,7 +7,7 @@ A table file holds `profile` (the head of all profiles), `teacher`, `students`, 
 once a seed and a killed grid goes on where it stopped. Speed is not measured here (`compactor bench` takes the bundles of several runs).
 The test split is answered once by each trained model. FOLDER/table.md and table.json are written after every run.
 
-In a table file `share: 0.5` inside a phase is this phase's part of the student's epochs, and `{teacher of seed: 1}` the folder of
+In a table file `share: 0.5` in a distill stage, or inside a phase of it, is its part of the student's epochs, and `{teacher of seed: 1}` the folder of
 the teacher that was trained with the seed one higher (of the last: the first).
 """
 
@@ -90,7 +90,9 @@ def profile(table: dict[str, Any], cell: Cell, seeds: list[int], out: Path) -> d
 def with_student(settings: dict[str, Any], student: dict[str, Any]) -> dict[str, Any]:
     """Return a recipe's `distill` for a student: its shape, and its training where the recipe has no say."""
     train = {**student["train"], **settings.get("train", {})}
+    train["epochs"] *= settings.get("share", 1)
     made = {"student": student["student"], **settings, "train": train}
+    made.pop("share", None)
     if "phases" in settings:
         del made["train"]
         made["phases"] = [_phase(phase, train) for phase in settings["phases"]]
