@@ -7,8 +7,8 @@ A table file holds `profile` (the head of all profiles), `teacher`, `students`, 
 once a seed and a killed grid goes on where it stopped. Speed is not measured here (`compactor bench` takes the bundles of several runs).
 The test split is answered once by each trained model. FOLDER/table.md and table.json are written after every run.
 
-In a table file `share: 0.5` in a distill stage, or inside a phase of it, is its part of the student's epochs, and `{teacher of seed: 1}` the folder of
-the teacher that was trained with the seed one higher (of the last: the first).
+In a table file `share: 0.5` in a distill stage, or inside a phase of it, is its part of the student's epochs, and
+`{teacher of seed: 1}` the folder of the teacher that was trained with the seed one higher (of the last: the first).
 """
 
 from __future__ import annotations
