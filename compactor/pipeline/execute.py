@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from compactor.base.artifact import Artifact
 from compactor.base.environment import versions
-from compactor.base.reporter import Reporter
+from compactor.base.reporter import PassingReporter, Reporter
 from compactor.pipeline.ahead import ahead_of
-from compactor.pipeline.collect import Collector
 from compactor.pipeline.plan import PlannedStep
 from compactor.pipeline.store import Label, Store
 from compactor.stages import Ahead, Work
@@ -119,7 +118,7 @@ def execute(
 def _fill(
     session: Session, step: PlannedStep, inputs: dict[str, Artifact | None], folder: Path, checkpoints: Path
 ) -> dict[str, Any]:
-    collector = Collector(session.reporter)
+    collector = PassingReporter(session.reporter)
     profile = session.profile
     work = Work(
         folder=folder,

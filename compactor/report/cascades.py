@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from compactor.report import words
-from compactor.report.markup import Markup, element
+from compactor.report.markup import Markup
+from compactor.report.noted_table import noted_table
 from compactor.report.rows import Report
 
 HEAD = (
@@ -29,16 +30,7 @@ def cascade_rows(report: Report) -> Iterator[tuple[str, ...]]:
 
 def cascade_html(report: Report) -> list[Markup]:
     """Return the table with its note; nothing without a cascade."""
-    rows = list(cascade_rows(report))
-    if not rows:
-        return []
-    head = element("thead", element("tr", [element("th", name.capitalize(), scope="col") for name in HEAD]))
-    body = [element("tr", element("th", first, scope="row"), [element("td", field) for field in rest]) for first, *rest in rows]
-    table = element("table", head, element("tbody", body), class_="latency")
-    return [
-        element("p", NOTE, class_="aside"),
-        element("div", table, class_="scroll", tabindex="0", role="region", aria_label="Cascades"),
-    ]
+    return noted_table(NOTE, HEAD, list(cascade_rows(report)), "Cascades")
 
 
 def _fields(name: str, told: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[str, ...]:

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from compactor.base.artifact import Artifact
 from compactor.base.finding import Finding
-from compactor.base.reporter import Bar, Reporter
+from compactor.base.reporter import PassingReporter, Reporter
 from compactor.models.students import AutoStudent, Pieces, StudentSettings
 from compactor.models.students.auto import default_rungs, rung_names
 from compactor.stages._ladder_settings import on_rung
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from compactor.stages._contract import Work
     from compactor.stages.distill import Distill
 
@@ -209,21 +207,8 @@ def _there(folder: Path) -> Path:
     return folder
 
 
-class _Aside(Reporter):
-    """Passes everything on but findings, which it keeps: those of a rung that is not taken are no findings of the stage."""
-
-    def __init__(self, inner: Reporter) -> None:
-        self.inner = inner
-        self.findings: list[Finding] = []
-
-    def say(self, sentence: str) -> None:
-        self.inner.say(sentence)
-
-    def event(self, kind: str, **fields: Any) -> None:
-        self.inner.event(kind, **fields)
+class _Aside(PassingReporter):
+    """Keeps findings to itself: those of a rung that is not taken are no findings of the stage."""
 
     def finding(self, finding: Finding) -> None:
         self.findings.append(finding)
-
-    def bar(self, description: str, total: int, unit: str = "steps") -> AbstractContextManager[Bar]:
-        return self.inner.bar(description, total, unit)

@@ -137,8 +137,10 @@ class Teacher(Stage):
         from compactor.models import load_checkpoint
         from compactor.models.reading import copy_reader, reads_images
         from compactor.models.tokenizer import has_pad_token, max_length, pad_id
+        from compactor.stages._student import named_folder
 
-        folder = self._folder(work)
+        assert self.model is not None
+        folder = named_folder(work, self.model)
         loaded = load_checkpoint(
             folder,
             work.task,
@@ -156,23 +158,6 @@ class Teacher(Stage):
             work.reporter.finding(Finding("L113", "note", sentence, "name pad_token in tokenizer_config.json", str(folder)))
         copy_reader(folder, work.folder, length=min(self.max_length, max_length(folder)))
         return loaded.model
-
-    def _folder(self, work: Work) -> Path:
-        """Return where the checkpoint is; one from the hub is fetched once and kept in the store."""
-        from compactor.models.finding import check_online, download, local_model
-
-        name = self.model
-        assert name is not None
-        folder = local_model(name, work.near)
-        if folder is not None:
-            return folder
-
-        def build(target: Path) -> None:
-            check_online(name, work.near, online=work.online)
-            work.reporter.say(f"fetching {name} from the hub")
-            download(name, target)
-
-        return work.derive("hub-model", {"name": name}, build)
 
     def _from_config(self, work: Work) -> Any:
         from compactor.models.fresh import new_encoder
