@@ -60,10 +60,18 @@ def build(
 
             facts |= project(teacher, student, kept, rows)
     if settings.embedding is not None:
-        facts["embedding"] = {"width": settings.embedding, "energy_kept": round(factorize(student, settings.embedding), 4)}
+        facts["embedding"] = _factorized(student, settings.embedding)
     shape = describe(student)
     facts |= {"hidden": shape.hidden, "heads": shape.parts[0].heads, "intermediate": shape.parts[0].intermediate.out_features}
     return student.eval(), facts
+
+
+def _factorized(student: Any, narrow: int) -> dict[str, Any]:
+    """Factorize the piece table, unless it is no wider than that already; return what became of it."""
+    width = piece_table(student).weight.shape[1]
+    if width <= narrow:
+        return {"width": width, "energy_kept": 1.0}
+    return {"width": narrow, "energy_kept": round(factorize(student, narrow), 4)}
 
 
 def copy_layers(teacher: Any, kept: tuple[int, ...]) -> Any:

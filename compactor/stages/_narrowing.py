@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from compactor.base.atomic import fresh_folder, read_json, write_json
+from compactor.base.finding import Finding
 from compactor.models import parameter_count, save
 from compactor.models.families import describe
 from compactor.models.widths import layer_widths
@@ -25,7 +26,7 @@ from compactor.pruning.narrow import best, score
 from compactor.pruning.schedules import share_after
 from compactor.pruning.stream import channels_to_keep
 from compactor.pruning.stream_scores import score_channels
-from compactor.pruning.width import Part, best_units, target_counts, units
+from compactor.pruning.width import Part, best_units, most_common, target_counts, units
 from compactor.stages._inputs import load_model
 from compactor.stages._reaching import Reaching
 
@@ -72,6 +73,7 @@ class Narrowing:
         course.work.facts["widths_before"] = layer_widths(course.model)
         if stage.aim is None:
             self.start = counts_of(course.model, [part for part in PARTS if getattr(stage, part) is not None])
+            self._leave_what_is_too_small()
             for part, now in self.start.items():
                 self.final[part] = target_counts(now, getattr(stage, part), block_of(part, stage.round_to), part)
         else:
@@ -80,6 +82,18 @@ class Narrowing:
         self.limits = Limits.of_share(stage.floor, stage.round_to, self.start)
         if stage.aim is not None:
             self.reaching = Reaching(course, stage.aim, self.limits)
+
+    def _leave_what_is_too_small(self) -> None:
+        """Leave out a part of which a share is all, as three quarters of two heads are, when another part is cut."""
+        for part, now in list(self.start.items()):
+            share = getattr(self.stage, part)
+            whole = isinstance(share, float) and rounded_share(now, share, block_of(part, self.stage.round_to)) == list(now)
+            if whole and len(self.start) > 1:
+                del self.start[part]
+                sentence = f"prune.{part}: {share:g} of {most_common(now)} is all of them, so {part} stay as they are"
+                self.course.work.reporter.finding(
+                    Finding("K912", "note", sentence, "give a number, or a smaller share", "prune")
+                )
 
     def cut(self, step: int) -> None:
         """Make one step: channels first, for all layers read them, then heads and neurons."""

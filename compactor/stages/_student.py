@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compactor.base.errors import Problem, StageError
+from compactor.base.finding import Finding
 from compactor.models.decoders import DECODERS, NO_ATTENTION
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ class Prepared:
             tokenizer=self.work.folder,
             encoder=self.encoder,
         )
+        width = facts.get("embedding", {}).get("width")
+        if width is not None and width < getattr(wanted, "embedding", width):
+            sentence = f"the piece table is {width} wide and stays as it is: `embedding` does not make it smaller"
+            hint = "give a smaller number, or leave it out"
+            self.work.reporter.finding(Finding("K911", "note", sentence, hint, "distill.student.embedding"))
         return student, {"family": wanted.family, **facts, **self.facts}
 
     def fit(self, model: Any) -> Any:

@@ -152,6 +152,14 @@ def test_positions_go_with_the_tokenizers_length_and_texts_that_are_longer_are_t
 
 
 @pytest.mark.model
+def test_a_share_that_is_all_of_a_few_heads_leaves_them_and_it_is_told(place):
+    work, model = prune(place, {"intermediate": 0.5, "heads": 0.95}, "few-heads")
+    widths = work.facts["layer_widths"]
+    assert {each["heads"] for each in widths} == {model.config.num_attention_heads}
+    assert [finding.severity for finding in work.reporter.findings if finding.code == "K912"] == ["note"]
+
+
+@pytest.mark.model
 def test_a_deep_cut_and_dropped_pieces_are_told(place):
     work, _ = prune(place, {"intermediate": 16, "vocabulary": {"keep": 80, "characters": "used"}}, "deep")
     codes = {finding.code for finding in work.reporter.findings}

@@ -171,6 +171,13 @@ def test_a_student_with_fewer_positions_learns_from_inside_and_reads_no_longer_t
 
 
 @pytest.mark.model
+def test_a_table_that_is_no_wider_stays_whole_and_it_is_told(place: Any) -> None:
+    work = distilled(place, "whole-table", student={"layers": 1, "embedding": 64})
+    assert work.facts["student"]["embedding"] == {"width": 32, "energy_kept": 1.0}
+    assert [finding.severity for finding in work.reporter.findings if finding.code == "K911"] == ["note"]
+
+
+@pytest.mark.model
 def test_a_factorized_student_of_the_best_layers_is_read_back(place: Any) -> None:
     from compactor.models import load
     from compactor.models.families import piece_table
