@@ -37,6 +37,9 @@ class Teacher(Stage):
     ensemble: int | None = setting(
         None, "train so many, from different seeds: the first is the chain's model, students learn from the mean of all", ge=2
     )
+    soup: int | None = setting(
+        None, "train so many from one start, in different orders: the teacher's weights are the mean of theirs", ge=2
+    )
     load_in: Literal["8bit", "4bit"] | None = setting(
         None,
         "answer with the linear maps in 8 bits (LLM.int8) or 4 (NF4), by bitsandbytes: less memory; losses see answers alone",
@@ -65,6 +68,14 @@ class Teacher(Stage):
         if self.ensemble is not None and self.train is None:
             sentence = "several seeds are asked for, and nothing is trained"
             yield ("ensemble",), Problem("P155", sentence, "add train, or name finished models in distill.teachers")
+        if self.soup is not None and self.train is None:
+            yield (
+                ("soup",),
+                Problem("P155", "several trainings are asked for, and nothing is trained", "add train, or leave soup out"),
+            )
+        if self.soup is not None and self.ensemble is not None:
+            sentence = "ensemble keeps several models apart and soup makes one of them"
+            yield ("soup",), Problem("P156", sentence, "choose one: soup costs students nothing more")
         yield from self._task_problems(task)
         yield from teacher_problems(self, task)
         if self.config is None:
@@ -101,7 +112,11 @@ class Teacher(Stage):
     def run(self, source: Artifact | None, work: Work) -> None:
         """Fill `work.folder` with the teacher."""
         del source
-        if self.ensemble is None:
+        if self.soup is not None:
+            from compactor.stages._soup import cook
+
+            cook(work, self.soup, self._make)
+        elif self.ensemble is None:
             self._make(work)
         else:
             from compactor.stages._members import make_members, members_facts
@@ -114,15 +129,17 @@ class Teacher(Stage):
 
             work.facts["answering"] = measured(work, self.load_in)
 
-    def _make(self, work: Work) -> None:
+    def _make(self, work: Work, start: int | None = None) -> None:
+        """Fill the folder with one model; `start` is the seed of its first weights where that is not the work's."""
         import torch
 
         from compactor.models import parameter_count, save
         from compactor.stages._fitting import validation_value
 
-        torch.manual_seed(work.seed)
+        seed = work.seed if start is None else start
+        torch.manual_seed(seed)
         labels = work.data.labels
-        model = self._from_config(work) if self.config else self._from_checkpoint(work)
+        model = self._from_config(work, seed) if self.config else self._from_checkpoint(work)
         if self.train is not None:
             self._train(model, work, self.train)
         work.facts["parameters"] = parameter_count(model)
@@ -159,7 +176,7 @@ class Teacher(Stage):
         copy_reader(folder, work.folder, length=min(self.max_length, max_length(folder)))
         return loaded.model
 
-    def _from_config(self, work: Work) -> Any:
+    def _from_config(self, work: Work, seed: int) -> Any:
         from compactor.models.fresh import new_encoder
 
         config = self.config
@@ -169,10 +186,10 @@ class Teacher(Stage):
         data, shape = work.data, config.text_shape(self.max_length)
         model = new_encoder(work.folder, work.task, _texts(work), labels=data.labels, pair=data.pair, **shape)
         if config.init == "cooccurrence":
-            self._fill_pieces(model, work)
+            self._fill_pieces(model, work, seed)
         return model
 
-    def _fill_pieces(self, model: Any, work: Work) -> None:
+    def _fill_pieces(self, model: Any, work: Work, seed: int) -> None:
         """Give the piece table its first values by co-occurrence in the training rows."""
         import numpy as np
         import torch
@@ -185,9 +202,7 @@ class Teacher(Stage):
         order = np.argsort(rows.lengths, kind="stable")
         batches = (rows.batch(order[start : start + 1000]) for start in range(0, len(order), 1000))
         pieces, width = table.shape
-        values = cooccurrence_embeddings(
-            batches, pieces=pieces, width=width, special=range(len(SPECIAL_PIECES)), seed=work.seed
-        )
+        values = cooccurrence_embeddings(batches, pieces=pieces, width=width, special=range(len(SPECIAL_PIECES)), seed=seed)
         with torch.no_grad():
             table.copy_(torch.from_numpy(values))
             table[0] = 0.0

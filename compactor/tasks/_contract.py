@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -12,6 +12,35 @@ if TYPE_CHECKING:
 # What the labels of a row are, and so what the model's answers mean.
 LabelKind = Literal["class", "classes", "number", "tags", "vector"]
 InputKind = Literal["text", "words", "image"]
+
+
+# A difference of main figures, and its 95 % interval.
+Difference = tuple[float, tuple[float, float]]
+
+
+class Answered(NamedTuple):
+    """A model's answers on the rows of a split.
+
+    Attributes:
+        logits: the answers; their form follows the task's `label_kind`, see `Task`.
+        labels: of the split.
+        names: of the labels in id order.
+        teacher: the teacher's answers, or None.
+    """
+
+    logits: np.ndarray
+    labels: np.ndarray
+    names: tuple[str, ...] = ()
+    teacher: np.ndarray | None = None
+
+
+class Score(NamedTuple):
+    """A main figure, the rows it was computed on, its 95 % interval, and further figures by name; see `Quality`."""
+
+    value: float
+    n: int
+    ci95: tuple[float, float]
+    others: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -85,7 +114,6 @@ class Task(ABC):
         """Names of the graph's outputs with their axes; the first one is the answer."""
         return {"logits": ("batch", "labels")}
 
-    @abstractmethod
     def quality(
         self,
         logits: np.ndarray,
@@ -109,8 +137,12 @@ class Task(ABC):
         Raises:
             ValueError: the shapes do not fit, there are no rows, or an answer is not a number.
         """
+        answered = Answered(logits, labels, names, teacher_logits)
+        check_answers(logits, labels, answers=self.answers(labels))
+        score = self.score(answered, seed=seed)
+        agreement = None if teacher_logits is None else float(self.same(logits, teacher_logits).mean())
+        return Quality(self.metric, score.value, score.n, score.ci95, split, score.others, agreement)
 
-    @abstractmethod
     def value(
         self,
         logits: np.ndarray,
@@ -123,30 +155,37 @@ class Task(ABC):
 
         The teacher's answers are needed only where rows may be without labels.
         """
+        check_answers(logits, labels, answers=self.answers(labels))
+        return self.figure(Answered(logits, labels, names, teacher_logits))
+
+    def difference(
+        self, one: np.ndarray, other: np.ndarray, labels: np.ndarray, *, seed: int, names: tuple[str, ...] = ()
+    ) -> Difference | None:
+        """Compare two models on the same rows: the difference of the main figure and its 95 % interval; None if it cannot be told.
+
+        Row by row, which is far sharper than comparing two intervals.
+        """
+        return self.compare(Answered(one, labels, names), Answered(other, labels, names), seed=seed)
+
+    def answers(self, labels: np.ndarray) -> int:
+        """Return how many answers there must be."""
+        return len(labels)
 
     @abstractmethod
     def same(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Return which answers of two models mean the same, bool (answers,): the same label, set of labels, tag ..."""
 
-    def right(self, logits: np.ndarray, labels: np.ndarray) -> np.ndarray | None:
-        """Return which rows are answered rightly, bool (n,), when the metric is their share; None for any other metric."""
-        del logits, labels
-        return None
+    @abstractmethod
+    def figure(self, answered: Answered) -> float:
+        """Return the main figure."""
 
-    def difference(
-        self, one: np.ndarray, other: np.ndarray, labels: np.ndarray, *, seed: int, names: tuple[str, ...] = ()
-    ) -> tuple[float, tuple[float, float]] | None:
-        """Compare two models on the same rows: the difference of the main figure and its 95 % interval; None if it cannot be told.
+    @abstractmethod
+    def score(self, answered: Answered, *, seed: int) -> Score:
+        """Return the main figure with its interval, and what stands beside it."""
 
-        Row by row, which is far sharper than comparing two intervals.
-        """
-        del names
-        first, second = self.right(one, labels), self.right(other, labels)
-        if first is None or second is None:
-            return None
-        from compactor.tasks.metrics import paired_difference
-
-        return paired_difference(first, second, seed)
+    @abstractmethod
+    def compare(self, first: Answered, second: Answered, *, seed: int) -> Difference | None:
+        """Return the difference of the main figure, the rows resampled for both together, and its interval; see `difference`."""
 
 
 def check_answers(logits: np.ndarray, labels: np.ndarray, *, answers: int) -> None:

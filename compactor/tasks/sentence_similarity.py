@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from compactor.tasks._contract import LabelKind, Quality, Task, check_answers
+from compactor.tasks._contract import Answered, Difference, LabelKind, Score, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,76 +31,49 @@ class SentenceSimilarity(Task):
         """One vector a text."""
         return {"embedding": ("batch", "dimension")}
 
-    def quality(
-        self,
-        logits: np.ndarray,
-        labels: np.ndarray,
-        *,
-        split: str,
-        seed: int,
-        teacher_logits: np.ndarray | None = None,
-        names: tuple[str, ...] = (),
-    ) -> Quality:
-        """Score embeddings by the rank correlation of their cosines with the scores, or with the teacher's cosines.
+    def score(self, answered: Answered, *, seed: int) -> Score:
+        """Return the rank correlation of the embeddings' cosines with the scores, or with the teacher's cosines.
 
-        See `Task.quality`. Beside it, where there is a teacher: the mean cosine with its vectors, and the share of its ten nearest
-        texts that are found (recall@10). A teacher without scores to judge it by agrees with itself.
+        Beside it, where there is a teacher: the mean cosine with its vectors, and the share of its ten nearest texts that are found
+        (recall@10). A teacher without scores to judge it by agrees with itself.
         """
         from compactor.tasks.metrics.neighbours import recall_of_neighbours
         from compactor.tasks.metrics.ranks import pearson, spearman, spearman_interval
 
-        check_answers(logits, labels, answers=len(labels))
-        found, wanted = _compared(logits, labels, teacher_logits)
+        found, wanted = _compared(answered)
         others = {"pearson": pearson(found, wanted)}
-        if teacher_logits is not None:
-            others["teacher_cosine"] = float(_cosines(logits, teacher_logits).mean())
-            others["recall_at_10"] = recall_of_neighbours(logits, teacher_logits)
-        return Quality(
-            metric=self.metric,
-            value=spearman(found, wanted),
-            n=len(found),
-            ci95=spearman_interval(found, wanted, seed=seed),
-            split=split,
-            others=others,
-            agreement_with_teacher=None if teacher_logits is None else float(self.same(logits, teacher_logits).mean()),
-        )
+        if answered.teacher is not None:
+            others["teacher_cosine"] = float(_cosines(answered.logits, answered.teacher).mean())
+            others["recall_at_10"] = recall_of_neighbours(answered.logits, answered.teacher)
+        return Score(spearman(found, wanted), len(found), spearman_interval(found, wanted, seed=seed), others)
 
-    def value(
-        self,
-        logits: np.ndarray,
-        labels: np.ndarray,
-        *,
-        names: tuple[str, ...] = (),
-        teacher_logits: np.ndarray | None = None,
-    ) -> float:
+    def figure(self, answered: Answered) -> float:
         """Return the rank correlation."""
         from compactor.tasks.metrics.ranks import spearman
 
-        return spearman(*_compared(logits, labels, teacher_logits))
+        return spearman(*_compared(answered))
+
+    def compare(self, first: Answered, second: Answered, *, seed: int) -> Difference | None:
+        """Compare the correlations with the scores, pair by pair; None without scores."""
+        from compactor.tasks.metrics.ranks import spearman_draws
+        from compactor.tasks.metrics.resampling import interval
+
+        if not _scored(first.labels).any():
+            return None
+        draws = spearman_draws([_compared(each) for each in (first, second)], seed=seed)
+        return self.figure(first) - self.figure(second), interval(draws[0] - draws[1])
 
     def same(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Return where the vectors have a cosine of at least 0.95."""
         same: np.ndarray = _cosines(one, other) >= NEAR
         return same
 
-    def difference(
-        self, one: np.ndarray, other: np.ndarray, labels: np.ndarray, *, seed: int, names: tuple[str, ...] = ()
-    ) -> tuple[float, tuple[float, float]] | None:
-        """Compare the correlations with the scores, the pairs resampled for both together; None without scores."""
-        from compactor.tasks.metrics.ranks import spearman_draws
-        from compactor.tasks.metrics.resampling import interval
 
-        if not _scored(labels).any():
-            return None
-        pairs = [_compared(each, labels, None) for each in (one, other)]
-        draws = spearman_draws(pairs, seed=seed)
-        return self.value(one, labels) - self.value(other, labels), interval(draws[0] - draws[1])
-
-
-def _compared(embeddings: np.ndarray, labels: np.ndarray, teacher: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def _compared(answered: Answered) -> tuple[np.ndarray, np.ndarray]:
     """Return the cosines of pairs of texts and what they should be, both float64 (pairs,)."""
     import numpy as np
 
+    embeddings, labels, teacher = answered.logits, answered.labels, answered.teacher
     scored = _scored(labels)
     if scored.any():
         return _cosines(embeddings[0::2], embeddings[1::2])[scored], labels[0::2, 0][scored].astype(np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from compactor.tasks._contract import LabelKind, Quality, Task, check_answers
+from compactor.tasks._contract import Answered, Difference, LabelKind, Score, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,51 +24,35 @@ class TextRegression(Task):
     label_loss: ClassVar[str | None] = "mean_squared_error"
     teacher_loss: ClassVar[str] = "logit_mse"
 
-    def quality(
-        self,
-        logits: np.ndarray,
-        labels: np.ndarray,
-        *,
-        split: str,
-        seed: int,
-        teacher_logits: np.ndarray | None = None,
-        names: tuple[str, ...] = (),
-    ) -> Quality:
-        """Score answers by rank correlation; linear correlation, squared error and the share of variance stand beside it.
+    def score(self, answered: Answered, *, seed: int) -> Score:
+        """Return the rank correlation; linear correlation, squared error and the share of variance stand beside it.
 
-        See `Task.quality`. The share of variance explained is 1 - squared error / variance of the labels (R²).
+        The share of variance explained is 1 - squared error / variance of the labels (R²).
         """
         from compactor.tasks.metrics.ranks import pearson, spearman_interval
 
-        check_answers(logits, labels, answers=len(labels))
-        found, wanted = logits[:, 0].astype("float64"), labels[:, 0].astype("float64")
+        found, wanted = answered.logits[:, 0].astype("float64"), answered.labels[:, 0].astype("float64")
         error, variance = float(((found - wanted) ** 2).mean()), float(wanted.var())
-        return Quality(
-            metric=self.metric,
-            value=self.value(logits, labels),
-            n=len(labels),
-            ci95=spearman_interval(found, wanted, seed=seed),
-            split=split,
-            others={
-                "pearson": pearson(found, wanted),
-                "mean_squared_error": error,
-                "explained_variance": 1.0 - error / variance if variance else 0.0,
-            },
-            agreement_with_teacher=None if teacher_logits is None else float(self.same(logits, teacher_logits).mean()),
-        )
+        others = {
+            "pearson": pearson(found, wanted),
+            "mean_squared_error": error,
+            "explained_variance": 1.0 - error / variance if variance else 0.0,
+        }
+        return Score(self.figure(answered), len(wanted), spearman_interval(found, wanted, seed=seed), others)
 
-    def value(
-        self,
-        logits: np.ndarray,
-        labels: np.ndarray,
-        *,
-        names: tuple[str, ...] = (),
-        teacher_logits: np.ndarray | None = None,
-    ) -> float:
+    def figure(self, answered: Answered) -> float:
         """Return the rank correlation."""
         from compactor.tasks.metrics.ranks import spearman
 
-        return spearman(logits[:, 0], labels[:, 0])
+        return spearman(answered.logits[:, 0], answered.labels[:, 0])
+
+    def compare(self, first: Answered, second: Answered, *, seed: int) -> Difference:
+        """Compare the rank correlations."""
+        from compactor.tasks.metrics.ranks import spearman_draws
+        from compactor.tasks.metrics.resampling import interval
+
+        draws = spearman_draws([(each.logits[:, 0], each.labels[:, 0]) for each in (first, second)], seed=seed)
+        return self.figure(first) - self.figure(second), interval(draws[0] - draws[1])
 
     def same(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Return where the numbers are nearer than a tenth of the second model's standard deviation."""
@@ -76,14 +60,3 @@ class TextRegression(Task):
 
         same: np.ndarray = np.abs(one[:, 0] - other[:, 0]) <= NEAR * max(float(other.std()), 1e-6)
         return same
-
-    def difference(
-        self, one: np.ndarray, other: np.ndarray, labels: np.ndarray, *, seed: int, names: tuple[str, ...] = ()
-    ) -> tuple[float, tuple[float, float]] | None:
-        """Compare the rank correlations, the rows resampled for both together."""
-        from compactor.tasks.metrics.ranks import spearman_draws
-        from compactor.tasks.metrics.resampling import interval
-
-        wanted = labels[:, 0]
-        draws = spearman_draws([(one[:, 0], wanted), (other[:, 0], wanted)], seed=seed)
-        return self.value(one, labels) - self.value(other, labels), interval(draws[0] - draws[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from compactor.tasks._contract import InputKind, LabelKind, Quality, Task, check_answers
+from compactor.tasks._contract import Answered, Difference, InputKind, LabelKind, Score, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,17 +26,12 @@ class TokenClassification(Task):
         """One row of logits a token."""
         return {"logits": ("batch", "sequence", "labels")}
 
-    def quality(
-        self,
-        logits: np.ndarray,
-        labels: np.ndarray,
-        *,
-        split: str,
-        seed: int,
-        teacher_logits: np.ndarray | None = None,
-        names: tuple[str, ...] = (),
-    ) -> Quality:
-        """Score answers by F1 of spans (seqeval, conlleval); the share of right words stands beside it. See `Task.quality`.
+    def answers(self, labels: np.ndarray) -> int:
+        """Return the number of tags."""
+        return int((labels >= 0).sum())
+
+    def score(self, answered: Answered, *, seed: int) -> Score:
+        """Return F1 of spans (seqeval, conlleval); the share of right words stands beside it.
 
         Words that were cut off count as answered with O, so that a span among them is missed.
         """
@@ -45,53 +40,38 @@ class TokenClassification(Task):
         from compactor.tasks.metrics.resampling import sums_interval
         from compactor.tasks.metrics.sets import f1
 
-        counts, wanted = self._counts(logits, labels, names), labels[labels >= 0]
-        value = float(f1(counts.sum(axis=0)))
-        right = np.asarray(_chosen(logits, names) == wanted)
-        return Quality(
-            metric=self.metric,
-            value=value,
-            n=len(labels),
-            ci95=sums_interval(f1, counts, seed=seed),
-            split=split,
-            others={"word_accuracy": float(right.mean())},
-            agreement_with_teacher=None if teacher_logits is None else float(self.same(logits, teacher_logits).mean()),
-        )
+        labels, counts = answered.labels, _counts(answered)
+        right = np.asarray(_chosen(answered.logits, answered.names) == labels[labels >= 0])
+        interval = sums_interval(f1, counts, seed=seed)
+        return Score(float(f1(counts.sum(axis=0))), len(labels), interval, {"word_accuracy": float(right.mean())})
 
-    def value(
-        self,
-        logits: np.ndarray,
-        labels: np.ndarray,
-        *,
-        names: tuple[str, ...] = (),
-        teacher_logits: np.ndarray | None = None,
-    ) -> float:
+    def figure(self, answered: Answered) -> float:
         """Return F1 of spans."""
         from compactor.tasks.metrics.sets import f1
 
-        return float(f1(self._counts(logits, labels, names).sum(axis=0)))
+        return float(f1(_counts(answered).sum(axis=0)))
+
+    def compare(self, first: Answered, second: Answered, *, seed: int) -> Difference:
+        """Compare F1 of spans, sentence by sentence."""
+        from compactor.tasks.metrics.resampling import sums_difference
+        from compactor.tasks.metrics.sets import f1
+
+        return sums_difference(f1, _counts(first), _counts(second), seed=seed)
 
     def same(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Return where both give a word the same tag."""
         same: np.ndarray = one.argmax(axis=1) == other.argmax(axis=1)
         return same
 
-    def difference(
-        self, one: np.ndarray, other: np.ndarray, labels: np.ndarray, *, seed: int, names: tuple[str, ...] = ()
-    ) -> tuple[float, tuple[float, float]] | None:
-        """Compare F1 of spans, the sentences resampled for both together."""
-        from compactor.tasks.metrics.resampling import sums_difference
-        from compactor.tasks.metrics.sets import f1
 
-        return sums_difference(f1, self._counts(one, labels, names), self._counts(other, labels, names), seed=seed)
+def _counts(answered: Answered) -> np.ndarray:
+    """Return what `span_counts` tells of each sentence."""
+    from compactor.tasks.metrics.spans import span_counts
 
-    def _counts(self, logits: np.ndarray, labels: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
-        from compactor.tasks.metrics.spans import span_counts
-
-        check_answers(logits, labels, answers=int((labels >= 0).sum()))
-        if len(names) != logits.shape[1]:
-            raise ValueError(f"{len(names)} names of tags for logits of shape {logits.shape}")
-        return span_counts(_chosen(logits, names), labels, names)
+    logits, names = answered.logits, answered.names
+    if len(names) != logits.shape[1]:
+        raise ValueError(f"{len(names)} names of tags for logits of shape {logits.shape}")
+    return span_counts(_chosen(logits, names), answered.labels, names)
 
 
 def _chosen(logits: np.ndarray, names: tuple[str, ...]) -> np.ndarray:

@@ -42,6 +42,12 @@ def test_a_config_that_cannot_be_is_refused() -> None:
     assert problems({"model": "m", "linear_teacher": {}}) == ["P153"]
 
 
+def test_several_trainings_need_a_training_and_one_meaning() -> None:
+    assert problems({"model": "m", "soup": 3}) == problems({"model": "m", "ensemble": 3}) == ["P155"]
+    assert problems({"model": "m", "train": TRAIN, "soup": 3, "ensemble": 3}) == ["P156"]
+    assert problems({"model": "m", "train": TRAIN, "soup": 3}) == []
+
+
 @pytest.mark.parametrize("task", ["multi-label-classification", "text-regression", "token-classification"])
 def test_what_needs_one_class_a_text_is_refused_for_other_labels(task: str) -> None:
     assert problems({"model": "m", "train": TRAIN}, task) == []

@@ -16,46 +16,25 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from compactor.base.settings import setting
-from compactor.distillation.losses._attention import relation_divergence, scores, unequal_heads
-from compactor.distillation.losses._contract import Batch, Need, Shape
-from compactor.distillation.losses._layers import PROJECTION, LayerLoss, Pair, over_pieces, states
+from compactor.distillation.losses._attention import relation_divergence
+from compactor.distillation.losses._contract import Batch
+from compactor.distillation.losses._layers import PROJECTION, Pair, over_pieces, states
+from compactor.distillation.losses._states_and_attention import StatesAndAttention
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Mobilebert(LayerLoss):
+class Mobilebert(StatesAndAttention):
     """Normalised feature maps, their mean and variance, and attention distributions."""
-
-    needs: ClassVar[frozenset[Need]] = frozenset({"hidden_states", "relations"})
-    from_zero: ClassVar[bool] = False
 
     feature_map: float = setting(1.0, "weight of the normalised feature maps", ge=0)
     mean: float = setting(1.0, "weight of the states' means over channels", ge=0)
     variance: float = setting(1.0, "weight of the states' variances over channels", ge=0)
     attention: float = setting(1.0, "weight of the attention distributions", ge=0)
-
-    def wants(self) -> frozenset[Need]:
-        """Return that queries and keys are wanted only where attention is compared."""
-        return self.needs if self.attention else self.needs - {"relations"}
-
-    def relation_layers(self, student: Shape, teacher: Shape) -> list[Pair]:
-        """Return the layers, from 0, whose attention is compared."""
-        pairs = self.pairs(student.layers, teacher.layers) if self.attention else []
-        return [(own - 1, taught - 1) for own, taught in pairs]
-
-    def unfit(self, student: Shape, teacher: Shape) -> Iterator[str]:
-        """Yield why the layers or the heads do not fit."""
-        found = list(super().unfit(student, teacher))
-        yield from found or unequal_heads(student, teacher, self.relation_layers(student, teacher))
-
-    def count(self, labels: Tensor, mask: Tensor) -> Tensor:
-        """Return the number of real pieces."""
-        return mask.sum()
 
     def __call__(self, batch: Batch) -> tuple[Tensor, int | Tensor]:
         """Return (sum over real pieces of the mean over pairs, number of real pieces)."""
@@ -64,7 +43,7 @@ class Mobilebert(LayerLoss):
         for pair in pairs:
             total = total + over_pieces(self._state_error(batch, pair), batch.mask)
             if self.attention:
-                total = total + self.attention * self._attention_divergence(batch, pair)
+                total = total + self.attention_part(batch, pair)
         return total / len(pairs), self.count(batch.labels, batch.mask)
 
     def _state_error(self, batch: Batch, pair: Pair) -> Tensor:
@@ -79,8 +58,6 @@ class Mobilebert(LayerLoss):
         spreads = (own.var(dim=-1, correction=0) - taught.var(dim=-1, correction=0)).abs()
         return self.feature_map * shapes + self.mean * means + self.variance * spreads
 
-    def _attention_divergence(self, batch: Batch, pair: Pair) -> Tensor:
-        assert batch.teacher is not None
-        own, taught = batch.student.relations[pair[0] - 1], batch.teacher.relations[pair[1] - 1]
-        heads = batch.student.shape.heads[pair[0] - 1]
-        return relation_divergence(scores(taught[0], taught[1], heads), scores(own[0], own[1], heads), batch.mask) / heads
+    def apart(self, teacher: Tensor, student: Tensor, mask: Tensor) -> Tensor:
+        """Return KL(teacher || student) of the distributions."""
+        return relation_divergence(teacher, student, mask)
