@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from compactor.base.errors import StageError
+from compactor.distillation.hooks import Hooks
 from compactor.distillation.losses import Batch, LossTerm, Outputs, Shape, TopLogits, label_terms, needs
 from compactor.distillation.recording import Recorder, shape_of
 from compactor.distillation.schedules import value_at
@@ -49,7 +49,7 @@ class TeacherSignal:
     model: Any = None
 
 
-class Objective(nn.Module):
+class Objective(Hooks):
     """What training makes small. A module, so that matrices trained along with the student are seen by the optimizer.
 
     Args:
@@ -108,20 +108,6 @@ class Objective(nn.Module):
             for name, (outputs, inputs) in term.loss.parameters(*self._shapes).items():
                 matrices[f"{label}/{name}"] = nn.Parameter(torch.randn(outputs, inputs, generator=generator) * inputs**-0.5)
         return matrices
-
-    def begin(self, student: nn.Module) -> None:
-        """Training begins, before a checkpoint is read: the moment to take the shapes of the student's weights."""
-
-    def after_step(self, student: nn.Module) -> None:
-        """The optimizer has made a step."""
-
-    @contextmanager
-    def kept(self, student: nn.Module) -> Iterator[None]:
-        """Show, while the block runs, the weights that would be kept if training ended now; here they are the student's own."""
-        yield
-
-    def finish(self, student: nn.Module) -> None:
-        """Training has ended: leave the student with the weights to be kept."""
 
     def counts(self, labels: Tensor, mask: Tensor, rows: np.ndarray) -> Tensor:
         """Return what each term will count in a batch, float64 (terms,), before any model runs.

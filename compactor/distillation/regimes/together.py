@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from compactor.distillation.hooks import Hooks
 from compactor.distillation.losses import Batch, Loss, Outputs
 from compactor.distillation.objective import Objective, _answered
 
@@ -56,7 +57,7 @@ class Seen:
         return loss(Batch(Outputs(own), Outputs(other.detach()), self.labels, self.mask, self.progress))
 
 
-class Companion(nn.Module):
+class Companion(Hooks):
     """Something that learns or teaches beside the student; a module, so that what it trains is optimized and kept in checkpoints.
 
     Buffers are kept in checkpoints too. The hooks do nothing unless a companion needs them.
@@ -75,22 +76,8 @@ class Companion(nn.Module):
         """Return (what is added to the objective, each term's mean before its weight, detached)."""
         raise NotImplementedError
 
-    def begin(self, student: nn.Module) -> None:
-        """Called once, before the first step and before a checkpoint is read."""
 
-    def after_step(self, student: nn.Module) -> None:
-        """Called after every step of the optimizer."""
-
-    @contextmanager
-    def kept(self, student: nn.Module) -> Iterator[None]:
-        """Give the student the weights that would be kept if training ended here, while the block runs."""
-        yield
-
-    def finish(self, student: nn.Module) -> None:
-        """Called once after the last step: give the student the weights that are kept."""
-
-
-class Together(nn.Module):
+class Together(Hooks):
     """An objective and its companions; stands where an objective stands."""
 
     def __init__(self, objective: Objective, companions: Sequence[Companion]) -> None:
@@ -134,25 +121,25 @@ class Together(nn.Module):
         return total, torch.cat(parts)
 
     def begin(self, student: nn.Module) -> None:
-        """See `Companion.begin`."""
+        """See `Hooks.begin`."""
         for companion in self._companions:
             companion.begin(student)
 
     def after_step(self, student: nn.Module) -> None:
-        """See `Companion.after_step`."""
+        """See `Hooks.after_step`."""
         for companion in self._companions:
             companion.after_step(student)
 
     @contextmanager
     def kept(self, student: nn.Module) -> Iterator[None]:
-        """See `Companion.kept`."""
+        """See `Hooks.kept`."""
         with ExitStack() as stack:
             for companion in self._companions:
                 stack.enter_context(companion.kept(student))
             yield
 
     def finish(self, student: nn.Module) -> None:
-        """See `Companion.finish`."""
+        """See `Hooks.finish`."""
         for companion in self._companions:
             companion.finish(student)
 
