@@ -18,8 +18,9 @@ from compactor.models.states import States, real, real_pieces
 if TYPE_CHECKING:
     from compactor.models.families import Encoder
 
-# Ridge of the regressions, relative to the mean energy of an input: keeps the given weights where the rows say little.
-RIDGE = 1e-2
+# Ridge of the regressions, relative to the mean energy of an input: keeps the given weights where the rows say little. Chosen on 512 unseen
+# rows of Banking77: of 0.01, 0.1, 0.3 and 1, and of a choice by held-out halves, 0.1 was nearest or within a hundredth of it.
+RIDGE = 1e-1
 
 
 class Refit:
@@ -87,7 +88,7 @@ class Refit:
 
     def _head_hook(self, name: str) -> Any:
         def fit(linear: nn.Linear, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
-            fit_linear(linear, inputs[0].reshape(-1, inputs[0].shape[-1]), self._states[name][1])
+            fit_linear(linear, real(inputs[0], self._mask), self._states[name][1])
 
         return fit
 

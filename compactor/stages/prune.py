@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,7 @@ from compactor.base.settings import setting
 from compactor.distillation.losses import LossList, LossTerm, needs
 from compactor.distillation.trainer import TrainSettings
 from compactor.models.students import Pieces
+from compactor.models.students.transformer import PROJECTION
 from compactor.stages._aims import Aim
 from compactor.stages._contract import Stage, Work
 from compactor.stages._losses import default_losses, loss_problems
@@ -116,6 +117,10 @@ class Prune(Stage):
     def in_steps(self) -> bool:
         """Whether the vocabulary goes first: an aim counts what is left of it, and every recovery reads the smaller one."""
         return self.aim is not None or self.steps > 1
+
+    def key(self) -> dict[str, Any]:
+        """Return the settings for the cache key, with the version of the refit that follows a cut of channels."""
+        return super().key() | ({} if self.hidden is None else {"projection": PROJECTION})
 
     def asks_teacher(self, task: Task) -> frozenset[str]:
         """Return what the losses of recovery, and of scores by the teacher's answers, need."""

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from compactor.tasks import Task
 
 
+# Version of how a model is projected on fewer channels; bumped by hand when its result changes.
+PROJECTION = 2
+
+
 class TransformerStudent(StudentSettings):
     """The student's shape and where its first weights come from; what is not given is the teacher's."""
 
@@ -69,8 +73,9 @@ class TransformerStudent(StudentSettings):
         return self.model is not None
 
     def key(self) -> dict[str, Any]:
-        """Return what enters the cache key; a checkpoint counts by its content, not by its path."""
-        return {name: value for name, value in super().key().items() if name != "model"}
+        """Return what enters the cache key; a checkpoint counts by its content, not by its path, a projection with its version."""
+        values = {name: value for name, value in super().key().items() if name != "model"}
+        return values | {"projection": PROJECTION} if self.init == "pca" else values
 
     def problems(self, task: Task | None = None) -> Found:
         """Yield what is wrong with these settings, with the path inside them."""
