@@ -80,6 +80,17 @@ def test_the_refit_is_nearer_on_the_calibration_rows_and_reloads(family, tmp_pat
     assert np.array_equal(tiny.logits(load(tmp_path, TextClassification()), rows), tiny.logits(refitted, rows))
 
 
+def test_a_model_that_answers_every_piece_is_refitted_on_real_pieces_alone():
+    from transformers import BertForTokenClassification
+
+    from compactor.pruning.stream import cut_stream
+
+    model, rows = BertForTokenClassification(tiny.model(layers=2).config).eval(), given()
+    assert any((batch["attention_mask"] == 0).any() for batch in rows)
+    cut_stream(model, some_channels(24), rows)
+    assert model.classifier.in_features == 24
+
+
 def test_hidden_and_heads_that_fill_it_make_an_ordinary_checkpoint():
     from compactor.pruning.narrow import choose, narrow
     from compactor.pruning.stream import cut_stream
