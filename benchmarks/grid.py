@@ -8,7 +8,7 @@ once a seed and a killed grid goes on where it stopped. Speed is not measured he
 The test split is answered once by each trained model. FOLDER/table.md and table.json are written after every run.
 
 In a table file `share: 0.5` in a distill stage, or inside a phase of it, is its part of the student's epochs, and
-`{teacher of seed: 1}` the folder of the teacher that was trained with the seed one higher (of the last: the first).
+`{teacher of seed: 1}` the folder of the teacher that was trained with the table's next seed (of the last: the first), whatever --seeds says.
 """
 
 from __future__ import annotations
@@ -57,8 +57,10 @@ def main() -> None:
         parser.error(
             f"--only: the table has no {', '.join(sorted(strange))}; it has {', '.join([*table['recipes'], *table['students']])}"
         )
+    if new := set(seeds) - set(table["seeds"]):
+        parser.error(f"--seeds: the table has {table['seeds']} and not {sorted(new)}; add them to its seeds")
     for cell in cells(table, seeds, set(arguments.only)):
-        run(cell, profile(table, cell, seeds, out), out, arguments.threads)
+        run(cell, profile(table, cell, out), out, arguments.threads)
         write_table(table, seeds, out)
     print((out / "table.md").read_text())
 
@@ -73,7 +75,7 @@ def cells(table: dict[str, Any], seeds: list[int], only: set[str]) -> Iterator[C
                     yield Cell(recipe, student, seed)
 
 
-def profile(table: dict[str, Any], cell: Cell, seeds: list[int], out: Path) -> dict[str, Any]:
+def profile(table: dict[str, Any], cell: Cell, out: Path) -> dict[str, Any]:
     """Return the profile of a run."""
     recipe, student = table["recipes"][cell.recipe], table["students"][cell.student]
     teacher = {**table["teacher"], **recipe.get("teacher", {})}
@@ -83,7 +85,7 @@ def profile(table: dict[str, Any], cell: Cell, seeds: list[int], out: Path) -> d
         stages.append({name: with_student(settings, student) if name == "distill" else settings})
     stages += student.get("after", table["after"])
     made = {"name": cell.name, "seed": cell.seed, **table["profile"], "stages": stages}
-    found: dict[str, Any] = _named_teachers(made, cell.seed, seeds, out)
+    found: dict[str, Any] = _named_teachers(made, cell.seed, table["seeds"], out)
     return found
 
 
