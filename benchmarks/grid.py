@@ -8,7 +8,7 @@ once a seed and a killed grid goes on where it stopped. Speed is not measured he
 The test split is answered once by each trained model. FOLDER/table.md and table.json are written after every run.
 
 In a table file `share: 0.5` in a distill stage, or inside a phase of it, is its part of the student's epochs, and
-`{teacher of seed: 1}` the folder of the teacher that was trained with the table's next seed (of the last: the first), whatever --seeds says.
+`{teacher of seed: 1}` the folder of the teacher of the table's next seed (of the last: the first), whatever --seeds says.
 """
 
 from __future__ import annotations
