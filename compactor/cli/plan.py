@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compactor.cli._places import add_overrides, add_places, store_folder
 
 if TYPE_CHECKING:
+    from compactor.pipeline.plan import Plan, PlannedStep
+    from compactor.pipeline.store import Store
     from compactor.targets import Target
 
 
@@ -32,14 +34,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     profile = load_profile(arguments.profile, arguments.overrides)
     kept = arguments.runs / profile.name / "plan.json"
-    store = Store(store_folder(arguments))
-    plan = make_plan(profile, store, data_parts(profile), read_json(kept) if kept.is_file() else None)
+    store, previous = Store(store_folder(arguments)), read_json(kept) if kept.is_file() else None
+    plan = make_plan(profile, store, data_parts(profile), previous)
     if arguments.json:
         print(json.dumps(plan.as_dict(), indent=2, ensure_ascii=False))
         return 0
+    times = past_times(plan, store, previous)
     out_of_reach = cannot_be_timed_here(profile.target)
     for number, step in enumerate(plan.steps, start=1):
-        print(f"{number:2}  {step.label:<12} {step.key[:12]}  {step.state}{f': {step.why}' if step.why else ''}")
+        print(
+            f"{number:2}  {step.label:<12} {step.key[:12]}  {step.state}{f': {step.why}' if step.why else ''}{took(step, times)}"
+        )
         found = store.find(step.key)
         if found is not None:
             for line in version_changes(found.record["versions"]):
@@ -47,8 +52,33 @@ def run(arguments: argparse.Namespace) -> int:
             line = estimated_line(found, profile.target) if out_of_reach else ""
             if line:
                 print(f"        {line}")
-    print(f"{len(plan.to_do)} of {len(plan.steps)} to do")
+    print(f"{len(plan.to_do)} of {len(plan.steps)} to do{took_together(plan, times)}")
     return 0
+
+
+def past_times(plan: Plan, store: Store, previous: dict[str, Any] | None) -> dict[str, float]:
+    """Return how many seconds steps took, by label: the artifact itself, or that of the same step in the run before."""
+    before = {step["label"]: step["key"] for step in (previous or {}).get("steps", [])}
+    found = {step.label: store.find(step.key) or store.find(before.get(step.label, step.key)) for step in plan.steps}
+    return {label: artifact.record["seconds"] for label, artifact in found.items() if artifact is not None}
+
+
+def took(step: PlannedStep, times: dict[str, float]) -> str:
+    """Say how long a step took when it was made, or made with other settings; nothing where that is not known."""
+    from compactor.report.words import duration
+
+    if step.label not in times:
+        return ""
+    return f" ({'made in' if step.state == 'in store' else 'before, it took'} {duration(times[step.label])})"
+
+
+def took_together(plan: Plan, times: dict[str, float]) -> str:
+    """Say how long what is to do took the last time; nothing where that is not known of any step."""
+    from compactor.report.words import duration
+
+    known = [times[step.label] for step in plan.to_do if step.label in times]
+    who = "they" if len(known) == len(plan.to_do) else f"{len(known)} of them"
+    return f"; before, {who} took {duration(sum(known))}" if known else ""
 
 
 def version_changes(made_with: dict[str, str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -75,6 +76,16 @@ def test_changing_quantize_redoes_only_from_there(finished):
     steps = {step["label"]: step for step in json.loads(result.stdout)["steps"]}
     assert [label for label, step in steps.items() if step["state"] == "to do"] == ["quantize", "package"]
     assert "embeddings changed from True to False" in steps["quantize"]["why"]
+
+
+def test_a_plan_tells_how_long_its_steps_took(finished):
+    result = finished.compactor("plan", "tiny.yaml", "--set", "quantize.embeddings=false")
+    teacher, *_, package, together = result.stdout.splitlines()
+    assert re.search(r"teacher .* in store \(made in \d", teacher)
+    assert re.search(r"package .* to do: .* \(before, it took \d", package)
+    assert re.fullmatch(r"2 of \d+ to do; before, they took \d.*", together)
+    fresh = finished.compactor("plan", "tiny.yaml", "--set", "seed=5", "--set", "name=fresh")
+    assert "took" not in fresh.stdout
 
 
 def test_a_missed_budget_is_exit_status_3_with_the_bundle_there(finished):
