@@ -33,6 +33,7 @@ def export_onnx(
     opset: int,
     backend: Backend | Literal["optimum"] = "torchscript",
     exits: bool = False,
+    every_row: bool = False,
 ) -> dict[str, Any]:
     """Turn a torch folder into an ONNX folder: fp32 `model.onnx`, tokenizer or image processor, config.json, labels.json, interface.json.
 
@@ -46,10 +47,11 @@ def export_onnx(
         opset: version of the ONNX operators; the IR version is the oldest that holds it (17 → 8).
         backend: which of torch's exporters, or Optimum's.
         exits: write the early exits of the folder too, as outputs `exit_1` and so on.
+        every_row: compute every row of the last layer, read or not, so that this layer costs what one inside a model does.
 
     Returns:
         `opset`, `ir_version`, `backend`, `nodes`, `operators`, `parameters`, `duplicate_initializers`, `duplicate_bytes`,
-        `constant_shapes`, `masks` (see `simplify`), `size_bytes`, `seconds`.
+        `constant_shapes`, `masks`, `first_row_products` (see `simplify`), `size_bytes`, `seconds`.
 
     Raises:
         StageError: the weights do not fit one file, the opset does not fit the backend, or the exporter failed.
@@ -67,23 +69,17 @@ def export_onnx(
         model = trace_with_optimum(source, given.axes, outputs, task=task.pipeline_tag, opset=opset)
     else:
         model = trace(wrapped, given.sample(), given.axes, outputs, opset=opset, backend=backend)
-    duplicates = graph.tidy(model)
-    simplified = given.simplify(model)
+    rewritten = graph.tidy(model) | given.simplify(model, every_row=every_row)
     content = model.SerializeToString(deterministic=True)
     write_bytes(folder / "model.onnx", content)
     _write_surroundings(source, folder, module, given, outputs, task=task, opset=opset)
-    return {
-        "opset": opset,
-        "ir_version": model.ir_version,
-        "backend": backend,
-        "nodes": len(model.graph.node),
-        "operators": graph.operator_counts(model),
-        "parameters": graph.parameter_count(model),
-        **duplicates,
-        **simplified,
-        "size_bytes": len(content),
-        "seconds": round(time.perf_counter() - begun, 3),
-    }
+    told = {"opset": opset, "ir_version": model.ir_version, "backend": backend, **_counts(model), **rewritten}
+    return {**told, "size_bytes": len(content), "seconds": round(time.perf_counter() - begun, 3)}
+
+
+def _counts(model: Any) -> dict[str, Any]:
+    operators, parameters = graph.operator_counts(model), graph.parameter_count(model)
+    return {"nodes": len(model.graph.node), "operators": operators, "parameters": parameters}
 
 
 def _check_size(module: Any) -> None:

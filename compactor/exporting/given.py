@@ -47,9 +47,9 @@ class Texts:
         """Return two rows to trace with."""
         return sample_inputs(self.names, vocabulary=self.vocabulary, pad_id=self.pad_id)
 
-    def simplify(self, model: onnx.ModelProto) -> dict[str, int]:
+    def simplify(self, model: onnx.ModelProto, *, every_row: bool = False) -> dict[str, int]:
         """Simplify the graph, see `compactor.exporting.simplify`."""
-        return simplify(model, vocabulary=self.vocabulary, pad_id=self.pad_id, longest=self.longest)
+        return simplify(model, vocabulary=self.vocabulary, pad_id=self.pad_id, longest=self.longest, every_row=every_row)
 
     def told(self) -> dict[str, Any]:
         """Return what interface.json says of the inputs."""
@@ -80,9 +80,9 @@ class Images:
             PIXELS: torch.linspace(-1, 1, SAMPLE_IMAGES * 3 * self.size[0] * self.size[1]).reshape(SAMPLE_IMAGES, 3, *self.size)
         }
 
-    def simplify(self, model: onnx.ModelProto) -> dict[str, int]:
+    def simplify(self, model: onnx.ModelProto, *, every_row: bool = False) -> dict[str, int]:
         """Simplify the graph, see `compactor.exporting.simplify`."""
-        return simplify_images(model, size=self.size)
+        return simplify_images(model, size=self.size, every_row=every_row)
 
     def told(self) -> dict[str, Any]:
         """Return what interface.json says of the inputs; lengths and padding are of texts."""

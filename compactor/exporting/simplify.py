@@ -5,18 +5,13 @@ In a student of two layers these nodes take a fifth of the time of an answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from compactor.base.errors import StageError
+from compactor.exporting.first_row import keep_first_row
+from compactor.exporting.probes import MASK, PROBES, Values, image_probes, text_probes, values_of
 
-Values = dict[str, np.ndarray]
-# (batch, sequence) of the inputs that the graph is run on: different in every dimension, so that no two can be mistaken.
-PROBES = ((2, 7), (3, 5), (5, 11))
-MASK = "attention_mask"
 MASK_CONSTANTS = {
     "mask/axis_1": np.array([1], dtype=np.int64),
     "mask/axis_2": np.array([2], dtype=np.int64),
@@ -26,48 +21,49 @@ MASK_CONSTANTS = {
 }
 
 
-def simplify(model: onnx.ModelProto, *, vocabulary: int, pad_id: int, longest: int) -> dict[str, int]:
+def simplify(model: onnx.ModelProto, *, vocabulary: int, pad_id: int, longest: int, every_row: bool = False) -> dict[str, int]:
     """Rewrite a graph in place; it computes the same.
 
     A Reshape whose shape is computed, but keeps the first dimensions of what it reshapes, gets a constant shape with zeros there. An
     attention mask of (batch, 1, any, sequence) that is 0 where a token is and one large negative value elsewhere becomes
-    `where(1 - mask, value, 0)`. Both are changed only if they hold for inputs of several shapes with padded rows.
+    `where(1 - mask, value, 0)`. Both are changed only if they hold for inputs of several shapes with padded rows. Of what the head leaves
+    unread nothing is computed, see `compactor.exporting.first_row`.
 
     Args:
         model: fp32 graph with int64 inputs (batch, sequence).
         vocabulary: number of token ids.
         pad_id: id in padded places.
         longest: most tokens the model reads; one that reads fewer than the longest probe has is left as it is.
+        every_row: compute every row of the last layer, read or not.
 
     Returns:
-        `constant_shapes` and `masks`: how many were rewritten.
+        `constant_shapes`, `masks` and `first_row_products`: how many were rewritten.
 
     Raises:
         StageError: onnxruntime cannot run the graph.
     """
     if longest < max(length for _, length in PROBES):
-        return {"constant_shapes": 0, "masks": 0}
-    return _simplified(model, list(_feeds(vocabulary, pad_id)))
+        return {"constant_shapes": 0, "masks": 0, "first_row_products": 0}
+    return _simplified(model, list(text_probes(vocabulary, pad_id)), every_row)
 
 
-def simplify_images(model: onnx.ModelProto, *, size: tuple[int, int]) -> dict[str, int]:
+def simplify_images(model: onnx.ModelProto, *, size: tuple[int, int], every_row: bool = False) -> dict[str, int]:
     """Rewrite a graph of images in place, as `simplify` does one of texts.
 
     Args:
         model: fp32 graph with the input `pixel_values`, float32 (batch, 3, height, width).
         size: (height, width).
+        every_row: compute every row of the last layer, read or not.
     """
-    dice = np.random.default_rng(0)
-    probes = [{"pixel_values": dice.normal(size=(batch, 3, *size)).astype(np.float32)} for batch, _ in PROBES]
-    return _simplified(model, probes)
+    return _simplified(model, list(image_probes(size)), every_row)
 
 
-def _simplified(model: onnx.ModelProto, feeds: list[Values]) -> dict[str, int]:
+def _simplified(model: onnx.ModelProto, feeds: list[Values], every_row: bool = False) -> dict[str, int]:
     graph = model.graph
     constants = {tensor.name for tensor in graph.initializer}
     reshapes = [node for node in graph.node if node.op_type == "Reshape" and node.input[1] not in constants]
     masks = _mask_candidates(graph, constants)
-    found = _run(model, reshapes, masks, feeds)
+    found = _before_and_after(model, reshapes, masks, feeds)
     shapes_done = sum(
         _constant_shape(graph, node, [(values[_before(node)], values[node.input[1]]) for values in found]) for node in reshapes
     )
@@ -76,7 +72,8 @@ def _simplified(model: onnx.ModelProto, feeds: list[Values]) -> dict[str, int]:
         for name in masks
     )
     _drop_dead_nodes(graph)
-    return {"constant_shapes": shapes_done, "masks": masks_done}
+    rows_done = 0 if every_row else keep_first_row(model, feeds)
+    return {"constant_shapes": shapes_done, "masks": masks_done, "first_row_products": rows_done}
 
 
 def _mask_candidates(graph: onnx.GraphProto, constants: set[str]) -> list[str]:
@@ -96,47 +93,18 @@ def _mask_candidates(graph: onnx.GraphProto, constants: set[str]) -> list[str]:
     return list(found)
 
 
-def _run(model: onnx.ModelProto, reshapes: list[onnx.NodeProto], masks: list[str], feeds: list[Values]) -> list[Values]:
-    """Run the graph on each probe; return the masks, the shapes asked for by Reshape nodes, and the shapes before."""
-    import onnxruntime
-
+def _before_and_after(
+    model: onnx.ModelProto, reshapes: list[onnx.NodeProto], masks: list[str], feeds: list[Values]
+) -> list[Values]:
+    """Return, for each probe, the masks, the shapes asked for by Reshape nodes, and the shapes before."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    del copy.graph.output[:]
     copy.graph.node.extend(helper.make_node("Shape", [node.input[0]], [_before(node)]) for node in reshapes)
-    names = list(dict.fromkeys([*masks, *(name for node in reshapes for name in (node.input[1], _before(node)))]))
-    for name in names:
-        kind = TensorProto.FLOAT if name in masks else TensorProto.INT64
-        copy.graph.output.append(helper.make_tensor_value_info(name, kind, None))
-    if not names:
-        return [{} for _ in feeds]
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 4
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
-        session = onnxruntime.InferenceSession(copy.SerializeToString(), options, providers=["CPUExecutionProvider"])
-        inputs = [value.name for value in session.get_inputs()]
-        return [dict(zip(names, session.run(names, {name: feed[name] for name in inputs}), strict=True)) for feed in feeds]
-    except Exception as error:  # onnxruntime's own classes share no base
-        reason = str(error).strip().partition("\n")[0]
-        raise StageError(
-            "X111", f"onnxruntime cannot run the exported graph: {reason}", "try the other backend of export"
-        ) from error
+    return values_of(copy, [*masks, *(name for node in reshapes for name in (node.input[1], _before(node)))], feeds)
 
 
 def _before(node: onnx.NodeProto) -> str:
     return f"{node.name}/before"
-
-
-def _feeds(vocabulary: int, pad_id: int) -> Iterator[Values]:
-    for batch, length in PROBES:
-        mask = np.ones((batch, length), dtype=np.int64)
-        for row in range(1, batch):
-            mask[row, length - row :] = 0
-        ids = np.where(
-            mask == 1, (np.arange(batch * length).reshape(batch, length) % (vocabulary - 1) + pad_id + 1) % vocabulary, pad_id
-        )
-        yield {"input_ids": ids, MASK: mask, "token_type_ids": np.zeros_like(ids)}
 
 
 def _constant_shape(graph: onnx.GraphProto, node: onnx.NodeProto, probes: list[tuple[np.ndarray, np.ndarray]]) -> bool:

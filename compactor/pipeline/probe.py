@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from compactor.tasks import Quality
 
 LARGER = "larger"  # the second model of a cascade, in its rule and as a folder below the first
-VERSION = 1  # bumped when the plain export or the way of answering changes
+VERSION = 2  # bumped when the plain export or the way of answering changes
 
 
 def onnx_folder(session: Session, artifact: Artifact) -> Path:
     """Return the folder with `model.onnx` to measure: the artifact's own, or a plain fp32 export of a torch artifact."""
     if artifact.kind != "torch":
         return artifact.folder
-    profile = session.profile
+    profile, target = session.profile, session.profile.target
 
     def export(folder: Path) -> None:
         from compactor.exporting import export_onnx
 
         pair = session.open_data().pair
-        export_onnx(artifact.folder, folder, task=profile.task, pair=pair, opset=profile.target.opset)
+        export_onnx(artifact.folder, folder, task=profile.task, pair=pair, opset=target.opset, every_row=target.every_row)
 
-    parts = {"content": artifact.content, "opset": profile.target.opset, "version": VERSION}
+    parts = {"content": artifact.content, "opset": target.opset, "every_row": target.every_row, "version": VERSION}
     return session.derive("plain export", parts, export)
 
 

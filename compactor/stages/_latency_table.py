@@ -1,7 +1,8 @@
 """What a neuron and a head cost in milliseconds: one layer's quantized graph on the target at several widths.
 
 A model's time is taken as that of its own graph, less what narrower layers save: for each layer and part the difference between
-one-layer graphs of two widths, linear between the widths that were timed. After quantization a product of half the width does not take
+one-layer graphs of two widths, linear between the widths that were timed. The last layer has prices of its own: of a head that reads
+the first piece alone it computes less (see `compactor.exporting.first_row`). After quantization a product of half the width does not take
 half the time, and the graph's nodes take theirs however narrow they are; this is what the table knows and a count does not.
 """
 
@@ -32,12 +33,14 @@ if TYPE_CHECKING:
     from compactor.stages._aims import Aim
     from compactor.stages._pruning import Course
 
-VERSION = 1
+VERSION = 2
 PLACE = "prune.aim"
 POINTS = 5  # widths of each part that are timed
 FEW_PIECES = 512  # rows of the piece table of one-layer graphs; what a width costs does not depend on it
 SECONDS, SECONDS_AGAIN = 40.0, 15.0  # for the timed part in all
 WHOLE = "whole"
+# A part of one layer, its units, and whether it is timed as a model's last layer.
+Graph = tuple[Part, int, bool]
 
 
 class LatencyTable:
@@ -63,15 +66,17 @@ class LatencyTable:
             part: points(counts, lowest, block_of(part, limits.round_to))
             for part, counts, lowest in _counts(course, aim, limits)
         }
-        graphs = {_name(part, count): (part, count) for part, counts in widths.items() for count in counts}
+        graphs = {
+            _name(part, count, last): (part, count, last)
+            for part, counts in widths.items()
+            for count in counts
+            for last in (False, True)
+        }
         self._folder = course.work.derive("latency-table", self._identity(graphs), lambda folder: self._fill(folder, graphs))
         self.facts: dict[str, Any] = read_json(self._folder / "table.json")
         times = self.facts["times_ms"]
         parts = {
-            part: [
-                saved_ms(counts, [times[_name(part, count)] for count in counts], place.count)
-                for place in units(course.model, part)
-            ]
+            part: _prices(counts, [place.count for place in units(course.model, part)], part, times)
             for part, counts in widths.items()
         }
         spent = sum(float(prices[-1]) for layers in parts.values() for prices in layers)
@@ -88,22 +93,22 @@ class LatencyTable:
             times = take_times(course.work, folders, course.tokenizer, Path(scratch) / "raw", seconds=SECONDS_AGAIN)
         return times.ms["after"], {"before_again": times.ms["before"], "evidence": times.evidence}
 
-    def _fill(self, folder: Path, graphs: dict[str, tuple[Part, int]]) -> None:
+    def _fill(self, folder: Path, graphs: dict[str, Graph]) -> None:
         """Make the graphs in the folder and write their times; of the graphs the whole one stays."""
         course, precision = self.course, self.aim.precision
-        course.work.reporter.say(f"timing one layer at {len(graphs)} widths")
+        course.work.reporter.say(f"timing one layer, inside a model and as its last, in {len(graphs)} graphs")
         plain_graph(course.model, course.tokenizer, course.work, precision, folder / WHOLE)
         with tempfile.TemporaryDirectory(dir=course.work.checkpoints, prefix=".layers.") as scratch:
             folders = {WHOLE: folder / WHOLE}
-            for number, (name, (part, count)) in enumerate(graphs.items()):
+            for number, (name, (part, count, last)) in enumerate(graphs.items()):
                 folders[name] = Path(scratch) / str(number)
                 layer = one_layer(course.model, part, count, pad_id(course.tokenizer))
-                plain_graph(layer, course.tokenizer, course.work, precision, folders[name])
+                plain_graph(layer, course.tokenizer, course.work, precision, folders[name], every_row=not last)
             times: Times = take_times(course.work, folders, course.tokenizer, folder / "raw", seconds=SECONDS)
         told = {"evidence": times.evidence, "reason": times.reason, "machine": machine()["cpu_model"], "times_ms": times.ms}
         write_json(folder / "table.json", told)
 
-    def _identity(self, graphs: dict[str, tuple[Part, int]]) -> dict[str, Any]:
+    def _identity(self, graphs: dict[str, Graph]) -> dict[str, Any]:
         """Return what the times depend on: shapes, not weights; the target, and the machine, for times are never carried to another."""
         model, work = self.course.model, self.course.work
         encoder = describe(model)
@@ -135,8 +140,16 @@ def _counts(course: Course, aim: Aim, limits: Limits) -> list[tuple[Part, list[i
     return [(part, [place.count for place in units(course.model, part)], limits.lowest[part]) for part in aim.parts]
 
 
-def _name(part: Part, count: int) -> str:
-    return f"one layer, {part} {count}"
+def _name(part: Part, count: int, last: bool) -> str:
+    return f"{'last' if last else 'one'} layer, {part} {count}"
+
+
+def _prices(widths: list[int], counts: list[int], part: Part, times: dict[str, float]) -> list[np.ndarray]:
+    """Return, for each layer with so many units of a part, what `saved_ms` does; the last layer by its own times."""
+    return [
+        saved_ms(widths, [times[_name(part, width, number == len(counts) - 1)] for width in widths], count)
+        for number, count in enumerate(counts)
+    ]
 
 
 def points(counts: list[int], lowest: list[int], block: int) -> list[int]:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from compactor.stages._contract import Work
 
 
-def plain_graph(model: Any, tokenizer: Path, work: Work, precision: Literal["fp32", "int8"], folder: Path) -> None:
+def plain_graph(
+    model: Any, tokenizer: Path, work: Work, precision: Literal["fp32", "int8"], folder: Path, *, every_row: bool = False
+) -> None:
     """Fill a folder with `model.onnx` and what an app ships beside it, as export and quantize make them with no settings.
 
     Args:
@@ -25,12 +27,14 @@ def plain_graph(model: Any, tokenizer: Path, work: Work, precision: Literal["fp3
         work: task, target and labels.
         precision: `fp32`, or dynamic `int8` with 7-bit weights where the target has no 8-bit dot products.
         folder: need not exist.
+        every_row: compute the last layer's rows that nobody reads, whatever the target says.
     """
+    every_row = every_row or work.target.every_row
     with tempfile.TemporaryDirectory(dir=work.checkpoints, prefix=".graph.") as scratch:
         torch, floats = Path(scratch) / "torch", Path(scratch) / "fp32"
         torch.mkdir()
         save(model, tokenizer, torch, labels=work.data.labels)
-        export_onnx(torch, floats, task=work.task, pair=work.data.pair, opset=work.target.opset)
+        export_onnx(torch, floats, task=work.task, pair=work.data.pair, opset=work.target.opset, every_row=every_row)
         if precision == "int8":
             quantize_dynamic_int8(floats, folder, reduce_range=not work.target.int8_dot_product)
         else:

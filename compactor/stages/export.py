@@ -26,6 +26,7 @@ class Export(Stage):
 
     takes: ClassVar[frozenset[str]] = frozenset({"torch"})
     gives: ClassVar[str] = "onnx"
+    version: ClassVar[int] = 2
     uses_target: ClassVar[bool] = True
 
     backend: Literal["torchscript", "dynamo", "optimum"] = setting(
@@ -90,6 +91,7 @@ class Export(Stage):
             opset=opset,
             backend=self.backend,
             exits=self.exits,
+            every_row=work.target.every_row,
         )
         _check_parity(source, work)
         if self.exits:

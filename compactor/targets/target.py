@@ -97,6 +97,11 @@ class Target(Settings):
         return self
 
     @property
+    def every_row(self) -> bool:
+        """Whether a graph computes the last layer's rows that no head reads: fused attention, a GPU's, wants them all in one node."""
+        return self.provider != "CPUExecutionProvider"
+
+    @property
     def opset(self) -> int:
         """The ONNX opset to export: 17, whose graphs onnxruntime fuses most widely, or 14 for runtimes that do not load it yet."""
         major, minor = (int(part) for part in self.oldest_onnxruntime.split(".")[:2])

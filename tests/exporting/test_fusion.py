@@ -23,7 +23,7 @@ def exported(root: Path) -> Path:
     from compactor.exporting import export_onnx
 
     source = tiny.save_model(root / "torch")
-    export_onnx(source, root / "plain", task=TASKS.load("text-classification")(), pair=False, opset=17)
+    export_onnx(source, root / "plain", task=TASKS.load("text-classification")(), pair=False, opset=17, every_row=True)
     return root / "plain"
 
 

@@ -3,7 +3,8 @@
 What the graph quantizes is what is rounded here: every product of an activation with a weight matrix (`nn.Linear`, the filters of the
 convolutional student) and every lookup in a table. Products of two activations, convolutions, norms, biases and sums stay in float in
 both. A row of a batch is rounded as if it were answered alone and without padding, as an app does it; the graph itself, given a batch,
-takes one range for all of its rows.
+takes one range for all of its rows. Where a head reads the first piece alone, the last layer's graph sees no other (see
+`compactor.exporting.first_row`), and neither do the ranges here.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ from torch import Tensor, nn
 from compactor.base.errors import StageError
 from compactor.distillation.quantization_aware.rounding import Codes, round_activations, round_matrix, round_rows
 from compactor.distillation.quantization_aware.settings import QuantizationAware
+from compactor.models.families import describe, is_layered
 
 # A table of which the exporter keeps a single row, in float, where every text is one sentence.
 TYPE_TABLE = "token_type_embeddings"
+# Model classes whose head reads the first piece, or patch, alone.
+FIRST_PIECE_HEADS = ("ForSequenceClassification", "ForImageClassification")
 # The least and the greatest of what else is in a table.
 Extremes = Callable[[], tuple[float, float]]
 
@@ -50,7 +54,7 @@ def imitating(
     if settings is None:
         yield None
         return
-    imitation = Imitation(settings, *_parts(model, settings), outside)
+    imitation = Imitation(settings, *_parts(model, settings), outside, _first_piece_alone(model))
     changed: list[Any] = [model, *imitation.products.values(), *imitation.tables.values()]
     imitation.begin(model)
     try:
@@ -69,6 +73,7 @@ class Imitation:
     tables: dict[str, nn.Embedding]
     kept: Sequence[str]
     outside: Extremes
+    first: Sequence[nn.Module] = ()
     mask: Tensor | None = field(default=None, init=False)
 
     @property
@@ -89,7 +94,7 @@ class Imitation:
 
     def multiply(self, module: Any, values: Tensor | Codes) -> Tensor:
         """Return values times a module's matrix, plus its bias: MatMulInteger, then Mul and Add in float."""
-        inputs = values if isinstance(values, Codes) else round_activations(values, self._mask_of(values))
+        inputs = values if isinstance(values, Codes) else round_activations(values, self._seen(module, values))
         weight = module.matrix() if hasattr(module, "matrix") else module.weight
         bits = 7 if self.settings.reduce_range else 8
         matrix = round_matrix(weight, bits=bits, per_channel=self.settings.per_channel)
@@ -110,7 +115,12 @@ class Imitation:
         answer: Tensor = projection(found if "forward" in vars(projection) else found.values)
         return answer
 
-    def _mask_of(self, values: Tensor) -> Tensor | None:
+    def _seen(self, module: nn.Module, values: Tensor) -> Tensor | None:
+        """Return which places of (rows, length, width) a product's range is taken over: 1 there, (rows, length); None for all."""
+        if values.ndim == 3 and any(module is each for each in self.first):
+            first = values.new_zeros(values.shape[:2])
+            first[:, 0] = 1.0
+            return first
         fits = self.mask is not None and values.ndim == 3 and values.shape[:2] == self.mask.shape
         return self.mask if fits else None
 
@@ -152,6 +162,14 @@ def _parts(model: nn.Module, settings: QuantizationAware) -> tuple[dict[str, nn.
     products = {name: module for name, module in products.items() if name not in kept}
     tables = {name: module for name, module in tables.items() if name not in kept} if settings.embeddings else {}
     return products, tables, kept
+
+
+def _first_piece_alone(model: nn.Module) -> list[nn.Module]:
+    """Return the products of the last layer that the graph computes for the first piece alone: all but keys and values."""
+    if not type(model).__name__.endswith(FIRST_PIECE_HEADS) or not is_layered(model):
+        return []
+    last = describe(model).parts[-1]
+    return [] if last.naming.causal else [last.query, last.attention_output, last.intermediate, last.output]
 
 
 def node_path(name: str) -> str:
