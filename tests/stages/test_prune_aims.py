@@ -260,3 +260,13 @@ def test_times_between_and_below_the_widths_that_were_timed():
     assert len(prices) == 33
     # Faster by noise counts as equal; below the narrowest nothing more is saved.
     assert [prices[count] for count in (0, 8, 12, 16, 32)] == [0.0, 0.0, 0.5, 1.0, 1.0]
+
+
+def test_the_last_layer_has_prices_of_its_own():
+    """A head that reads the first piece alone leaves the last layer little to compute: cutting there saves little."""
+    from compactor.stages._latency_table import _name, _prices
+
+    inside, last = {4: 1.0, 8: 2.0}, {4: 0.5, 8: 0.6}
+    times = {_name("heads", width, as_last): ms[width] for as_last, ms in ((False, inside), (True, last)) for width in ms}
+    prices = _prices([4, 8], [8, 8, 6], "heads", times)
+    assert [float(each[-1]) for each in prices] == pytest.approx([1.0, 1.0, 0.05])
