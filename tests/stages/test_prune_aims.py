@@ -262,6 +262,7 @@ def test_times_between_and_below_the_widths_that_were_timed():
     assert [prices[count] for count in (0, 8, 12, 16, 32)] == [0.0, 0.0, 0.5, 1.0, 1.0]
 
 
+@pytest.mark.model
 def test_the_last_layer_has_prices_of_its_own():
     """A head that reads the first piece alone leaves the last layer little to compute: cutting there saves little."""
     from compactor.stages._latency_table import _name, _prices
