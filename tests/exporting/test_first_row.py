@@ -25,13 +25,14 @@ def export(source: Path, folder: Path, **options) -> dict:
     return export_onnx(source, folder, **{"task": TextClassification(), "pair": False, "opset": 17, **options})
 
 
-@pytest.mark.parametrize("pair", [False, True])
-@pytest.mark.parametrize("kind", tiny.FAMILIES)
-def test_the_last_layer_is_computed_for_the_first_row_alone_and_answers_the_same(kind, pair, tmp_path):
-    if pair and kind in {"distilbert", "roberta"}:
-        pytest.skip("has no second type")
+# In opset 14 a norm is many nodes.
+@pytest.mark.parametrize(
+    ("kind", "pair", "opset"),
+    [*((kind, False, 17) for kind in tiny.FAMILIES), ("bert", True, 17), ("electra", True, 17), ("bert", False, 14)],
+)
+def test_the_last_layer_is_computed_for_the_first_row_alone_and_answers_the_same(kind, pair, opset, tmp_path):
     source = tiny.save_model(tmp_path / "torch", kind)
-    facts = [export(source, tmp_path / name, pair=pair, every_row=name == "whole") for name in ("whole", "first")]
+    facts = [export(source, tmp_path / name, pair=pair, opset=opset, every_row=name == "whole") for name in ("whole", "first")]
     assert [each["first_row_products"] for each in facts] == [0, PRODUCTS]
     batches = list(shapes(tiny.Rows(pair=pair), longest=tiny.LONGEST, pad_id=tiny.PAD))
     whole, first = (
