@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import GetJsonSchemaHandler, TypeAdapter, ValidationError
+from pydantic import (
+    Field,
+    GetJsonSchemaHandler,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from compactor.base.errors import CompactorError
 from compactor.base.registry import Registry
+from compactor.base.settings import Settings
 from compactor.base.suggest import nearest
 
 
@@ -89,6 +98,56 @@ class NamedOptions:
         if errors:
             raise ValidationError.from_exception_data(name, errors)
         return weight, checked
+
+
+class NamedTerm(Settings):
+    """One entry of such a list, read and checked.
+
+    In a profile it is a name, or a mapping with one name, the member's or the path of a user's own file; its options and its weight
+    stand below. A subclass adds `entries`, the type of `weight`, and the options under what a member is called.
+    """
+
+    entries: ClassVar[NamedOptions]
+
+    name: str = Field(description="which one, or the path of a user's own file")
+    weight: Any = Field(1.0, description="its part beside the others")
+    source_hash: str = Field("", description="hash of a user's own file")
+
+    @property
+    def options(self) -> Settings:
+        """The member with its options."""
+        member: Settings = getattr(self, self.entries.what)
+        return member
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, cls) or (isinstance(value, dict) and isinstance(value.get(cls.entries.what), Settings)):
+            return value
+        return cls.entries.read(value, tuple((info.context or {}).get("near", ())))
+
+    @model_serializer(mode="plain")
+    def _write(self) -> dict[str, Any]:
+        options = self.options.model_dump(mode="json", exclude_unset=True, by_alias=True)
+        weight = self.weight
+        if isinstance(weight, Settings):
+            weight = weight.model_dump(by_alias=True, exclude_unset=True)
+        return {self.name: {**options, "weight": weight}}
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _core: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        entry = {"type": "object", "minProperties": 1, "maxProperties": 1, "properties": cls.entries.schemas(handler)}
+        return {"anyOf": [{"enum": cls.entries.registry.names()}, {"type": "string", "pattern": r"\.py$"}, entry]}
+
+    def key(self) -> dict[str, Any]:
+        """Return what enters the cache key: name, weight, options, and the hash of a user's own file."""
+        weight = self.weight
+        return {
+            "name": self.name,
+            "weight": weight.key() if isinstance(weight, Settings) else weight,
+            "options": self.options.key(),
+            "source": self.source_hash,
+        }
 
 
 def _inside(error: ValidationError, before: tuple[str, ...], known: list[str]) -> list[InitErrorDetails]:

@@ -44,7 +44,7 @@ def token_ids(subject: Subject, texts: list[str]) -> list[np.ndarray]:
     tokenizer = Tokenizer.from_file(str(subject.tokenizer))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    longest = subject.interface.get("max_length")
+    longest = subject.max_length
     return [np.array(tokenizer.encode(text).ids[:longest], dtype=np.int64) for text in texts]
 
 

@@ -96,7 +96,7 @@ def _feeds(
     feeds += feeds_of_samples(samples, inputs) if samples else []
     if feeds:
         return feeds, begin
-    sized, longest = with_sizes(inputs, subject.shapes), subject.interface.get("max_length") or max(MADE_UP_LENGTHS)
+    sized, longest = with_sizes(inputs, subject.shapes), subject.max_length or max(MADE_UP_LENGTHS)
     cells = [Cell(1, length) for length in MADE_UP_LENGTHS if length <= longest]
     tokens, rows = np.arange(max(subject.tokens, 1)), subject.table_rows
     for cell in cells:

@@ -31,18 +31,25 @@ class Cell:
         return f"b{self.batch}" + ("" if self.length is None else f"x{self.length}")
 
 
-def grid(target: Target | ThisMachine, scenario: str | None, *, quick: bool, with_samples: bool) -> list[Cell]:
+def grid(
+    target: Target | ThisMachine, scenario: str | None, *, quick: bool, with_samples: bool, most: Sequence[int | None] = ()
+) -> list[Cell]:
     """Return the cells to time: real lengths if there are samples, and the target's batches and lengths.
 
     Args:
         target: says batches and lengths.
         scenario: only the cells of one of MLPerf's scenarios: `single-stream`, `multi-stream`, `offline`, `changing-lengths`.
-        quick: of the grid only the smallest batch at the largest length.
+        quick: of the grid only the smallest batch at the largest length that all models take.
         with_samples: whether there are samples of real length.
+        most: tokens that each model takes at most; if no length of the target suits all, the smallest of these is timed too.
     """
+    lengths: tuple[int, ...] = target.lengths
+    longest = min((each for each in most if each), default=max(lengths))
+    if min(lengths) > longest:
+        lengths = (longest, *lengths)
     real = [Cell(1, DATA)] if with_samples else []
     if scenario == "changing-lengths":
-        return real or [Cell(1, length) for length in target.lengths]
+        return real or [Cell(1, length) for length in lengths]
     batches: tuple[int, ...] = target.batches
     if scenario == "single-stream":
         batches = (1,)
@@ -50,10 +57,10 @@ def grid(target: Target | ThisMachine, scenario: str | None, *, quick: bool, wit
         batches, real = (MULTI_STREAM_SAMPLES,), []
     elif scenario == "offline":
         batches, real = tuple(batch for batch in (*target.batches, 32) if batch > 1), []
-    cells = [Cell(batch, length) for batch in dict.fromkeys(batches) for length in target.lengths]
+    cells = [Cell(batch, length) for batch in dict.fromkeys(batches) for length in lengths]
     if quick:
         wanted = max(batches) if scenario == "offline" else min(batches)
-        cells = [Cell(wanted, max(target.lengths))]
+        cells = [Cell(wanted, max(length for length in lengths if length <= longest))]
     return real + cells
 
 
@@ -67,7 +74,7 @@ def is_length(each: dict[str, Any], axis: int) -> bool:
 
 
 def fitting_cells(cells: Sequence[Cell], inputs: list[dict[str, Any]], max_length: int | None) -> list[Cell]:
-    """Return the cells that a graph can take: fixed dimensions replace the asked ones, lengths beyond `max_length` are left out."""
+    """Return the cells that a graph can take: its fixed dimensions replace the asked ones, lengths beyond `max_length` are left out."""
     fitted = []
     for cell in cells:
         batch, length = cell.batch, cell.length
@@ -79,7 +86,7 @@ def fitting_cells(cells: Sequence[Cell], inputs: list[dict[str, Any]], max_lengt
         lengths = [each["shape"][1] for each in inputs if len(each["shape"]) == 2 and "int" in each["type"]]
         if not has_lengths(inputs):
             length = next((size for size in lengths if isinstance(size, int)), None)
-        if isinstance(length, int) and max_length is not None and length > max_length:
+        elif isinstance(length, int) and max_length is not None and length > max_length:
             continue
         fitted.append(Cell(batch, length))
     return list(dict.fromkeys(fitted))

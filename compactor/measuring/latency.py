@@ -82,7 +82,7 @@ def measure(
             return not_measured(subjects, runner.evidence(target), reporter)
         usual = (QUICK_SECONDS, QUICK_PROCESSES) if quick else (SECONDS, PROCESSES)
         plan = Turns(seconds=seconds or usual[0], processes=usual[1], interval=interval, seed=seed, scenario=scenario)
-        cells = grid(target, scenario, quick=quick, with_samples=bool(samples))
+        cells = grid(target, scenario, quick=quick, with_samples=bool(samples), most=[each.max_length for each in subjects])
         timing = (job_for(target, affinity), plan, runner, reporter)
         try:
             timed = time_all(subjects, cells, Inputs(samples or {}, texts), *timing, workers=workers)

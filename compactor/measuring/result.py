@@ -25,7 +25,7 @@ class Subject:
     Attributes:
         id: its name in results and messages; unique within one measurement.
         model: the ONNX file.
-        interface: content of interface.json, or empty for a graph that compactor did not make; `max_length` is heeded.
+        interface: content of interface.json, or empty for a graph that compactor did not make.
         shapes: for inputs whose free dimensions cannot be guessed, `{name: [1, 3, 224, 224]}`.
         tokens: size of the vocabulary, for made-up token ids when there are no samples.
         table_rows: for inputs that look rows up in a table, the number of its rows; more exact than `tokens`.
@@ -44,6 +44,12 @@ class Subject:
     tokenizer: Path | None = None
     larger: dict[str, Any] | None = None
     session: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def max_length(self) -> int | None:
+        """Tokens that it takes at most, where it says so."""
+        most: int | None = self.interface.get("max_length")
+        return most
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ class Seat:
                     "cell": TEXT,
                     "path": runner.place(self._texts),
                     "tokenizer": runner.place(self.subject.tokenizer),
-                    "max_length": self.subject.interface.get("max_length"),
+                    "max_length": self.subject.max_length,
                 }
             )
         except UnsupportedError as error:
@@ -131,14 +131,8 @@ class Seat:
         inputs = with_sizes(self.readies[0]["inputs"], subject.shapes)
         real = feeds_of_samples(self.samples, inputs) if self.samples else []
         wanted = [cell for cell in cells if (cell.length != DATA or real) and (cell.length == DATA or subject.larger is None)]
-        longest = subject.interface.get("max_length")
+        longest = subject.max_length
         self.cells = fitting_cells(wanted, inputs, longest)
-        if not self.cells:
-            raise StageError(
-                "M107",
-                f"{subject.id} takes at most {longest} tokens, and every length of the target is longer",
-                "name a shorter length in the target's `lengths`",
-            )
         if self.first_cell_only:
             self.cells = self.cells[:1]
         tokens = _tokens(real) if real else np.arange(max(subject.tokens, 1))

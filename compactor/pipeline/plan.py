@@ -150,7 +150,7 @@ def plan_step(
     # Through JSON and back, so that a fresh plan and one read from plan.json compare equal.
     key = hash_value(parts)
     kind = before.kind if stage.gives == "same" and before else stage.gives
-    state, why = state_of(store, key, label, {**parts, "settings": _told(stage)}, previous)
+    state, why = state_of(store, key, label, parts, _told(stage), previous)
     return PlannedStep(label, name, stage, kind, key, parts, sources, state, why)
 
 

@@ -16,8 +16,19 @@ SOURCE_WORDS = {
 }
 
 
-def state_of(store: Store, key: str, label: str, parts: dict[str, Any], previous: dict[str, Any] | None) -> tuple[State, str]:
-    """Return the state of a step and the reason for it; `previous` is the plan of the run before."""
+def state_of(
+    store: Store, key: str, label: str, parts: dict[str, Any], settings: dict[str, Any], previous: dict[str, Any] | None
+) -> tuple[State, str]:
+    """Return the state of a step and the reason for it.
+
+    Args:
+        store: where its artifact may lie.
+        key: of the step.
+        label: its name in the plan.
+        parts: what the key was made of, where settings at their default are left out.
+        settings: all settings.
+        previous: the plan of the run before.
+    """
     if store.find(key) is not None:
         return "in store", ""
     if store.started(key):
@@ -27,7 +38,21 @@ def state_of(store: Store, key: str, label: str, parts: dict[str, Any], previous
         return "to do", "not made before"
     if earlier["key"] == key:
         return "to do", "its artifact is gone from the store" if earlier["state"] == "in store" else "not made before"
-    return "to do", "; ".join(changes({**earlier["parts"], "settings": earlier.get("settings")}, parts)) or "not made before"
+    before = earlier.get("settings") or {}
+    now = _not_newer(settings, before, parts["settings"])
+    found = changes({**earlier["parts"], "settings": before}, {**parts, "settings": now})
+    return "to do", "; ".join(found) or "not made before"
+
+
+def _not_newer(settings: dict[str, Any], before: dict[str, Any], chosen: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what the run before did not know and nobody chose: a setting that came with a newer compactor changed nothing."""
+    return {
+        name: _not_newer(value, before[name], chosen.get(name) or {})
+        if isinstance(value, dict) and isinstance(before.get(name), dict)
+        else value
+        for name, value in settings.items()
+        if name in before or name in chosen
+    }
 
 
 def changes(old: dict[str, Any], new: dict[str, Any], path: str = "") -> list[str]:

@@ -12,7 +12,8 @@ from compactor.base.finding import Finding
 from compactor.base.settings import setting
 from compactor.distillation.trainer import TrainSettings
 from compactor.stages._contract import Stage, Work
-from compactor.stages._images import image_teacher, teacher_problems
+from compactor.stages._images import image_teacher
+from compactor.stages._teacher_problems import combination_problems
 from compactor.stages._teacher_settings import LinearTeacher, TeacherConfig
 
 if TYPE_CHECKING:
@@ -54,50 +55,7 @@ class Teacher(Stage):
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings."""
         del target
-        if (self.model is None) == (self.config is None):
-            what = "neither model nor config is given" if self.model is None else "both model and config are given"
-            yield (
-                (),
-                Problem("P150", f"teacher: {what}", "give one: model: a folder or hub id, or config: {layers: 3, hidden: 192}"),
-            )
-        if self.linear_teacher is not None and self.train is None:
-            yield (
-                ("linear_teacher",),
-                Problem("P153", "a linear teacher is named, and nothing is trained", "add train, or leave it out"),
-            )
-        if self.ensemble is not None and self.train is None:
-            sentence = "several seeds are asked for, and nothing is trained"
-            yield ("ensemble",), Problem("P155", sentence, "add train, or name finished models in distill.teachers")
-        if self.soup is not None and self.train is None:
-            yield (
-                ("soup",),
-                Problem("P155", "several trainings are asked for, and nothing is trained", "add train, or leave soup out"),
-            )
-        if self.soup is not None and self.ensemble is not None:
-            sentence = "ensemble keeps several models apart and soup makes one of them"
-            yield ("soup",), Problem("P156", sentence, "choose one: soup costs students nothing more")
-        yield from self._task_problems(task)
-        yield from teacher_problems(self, task)
-        if self.config is None:
-            return
-        if self.config.hidden % self.config.heads:
-            sentence = f"hidden is {self.config.hidden}, which {self.config.heads} heads do not divide evenly"
-            yield ("config", "heads"), Problem("P151", sentence, "choose a number of heads that divides hidden")
-        if self.train is None:
-            yield (
-                ("config",),
-                Problem("P152", "a model made from nothing must be trained", "add train: {epochs: 10, learning_rate: 1.0e-3}"),
-            )
-
-    def _task_problems(self, task: Task) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
-        """Yield settings that this task's labels leave without meaning."""
-        if self.linear_teacher is not None and task.label_kind != "class":
-            sentence = f"the linear teacher answers with one class for each text, which {task.name} does not ask for"
-            yield ("linear_teacher",), Problem("P154", sentence, "leave it out")
-        if self.label_smoothing and task.label_loss != "cross_entropy":
-            yield ("label_smoothing",), Problem("P154", f"{task.name} has no classes to smooth over", "leave it out")
-        if self.train is not None and task.label_loss is None:
-            yield ("train",), Problem("P154", f"{task.name} has no labels to train a teacher on", "take the model as it is")
+        yield from combination_problems(self, task)
 
     def fingerprint(self, near: tuple[Path, ...]) -> dict[str, Any]:
         """Return the content hash of a local checkpoint, or the hub id."""

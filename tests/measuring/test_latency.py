@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compactor.base.errors import StageError
 from compactor.base.finding import Finding
 from compactor.base.reporter import Reporter
 from compactor.measuring.evidence import ThisMachine
@@ -225,8 +224,12 @@ def test_lengths_beyond_the_models_own_are_left_out(make_model: Callable[..., Pa
     subject = Subject("m", make_model("m", 1), {"max_length": 8})
     found = measure([subject], TARGET, folder_for_raw=tmp_path / "raw", reporter=Reporter(), seconds=1)
     assert {row["length"] for row in found["m"].latency_ms} == {8}
-    with pytest.raises(StageError, match="M107"):
-        measure([Subject("m", subject.model, {"max_length": 4})], TARGET, folder_for_raw=tmp_path / "raw", reporter=Reporter())
+
+
+def test_quick_takes_a_length_that_all_models_read(make_model: Callable[..., Path], tmp_path: Path) -> None:
+    subjects = [Subject("long", make_model("long", 1)), Subject("short", make_model("short", 1), {"max_length": 4})]
+    found = measure(subjects, TARGET, folder_for_raw=tmp_path / "raw", reporter=Reporter(), quick=True, seconds=1)
+    assert {name: [row["length"] for row in each.latency_ms] for name, each in found.items()} == {"long": [4], "short": [4]}
 
 
 def test_another_architecture_is_not_measured_and_says_so(make_model: Callable[..., Path], tmp_path: Path) -> None:

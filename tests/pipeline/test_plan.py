@@ -38,6 +38,22 @@ def test_a_changed_setting_redoes_only_from_there_and_says_why(store):
     assert plan.steps[2].why == "the step it starts from changed"
 
 
+def test_a_setting_newer_than_the_run_before_is_no_reason(store):
+    first, _, _ = run_all(store, profile("a", "b"))
+    remembered = first.as_dict()
+    for step in remembered["steps"]:
+        del step["settings"]["fail"]  # as if this setting had come since
+    assert make_plan(profile("a", "x"), store, DATA, remembered).steps[1].why == "text changed from b to x"
+
+
+def test_a_newer_setting_that_the_profile_chooses_is_a_reason(store):
+    first, _, _ = run_all(store, profile("a", "b"))
+    remembered = first.as_dict()
+    del remembered["steps"][1]["settings"]["text"]
+    del remembered["steps"][1]["parts"]["settings"]["text"]
+    assert make_plan(profile("a", "x"), store, DATA, remembered).steps[1].why == "text changed from its default to x"
+
+
 def test_changed_data_redoes_all(store):
     first, _, _ = run_all(store, profile("a", "b"))
     plan = make_plan(profile("a", "b"), store, {"content": "d2", "settings": {}}, first.as_dict())
