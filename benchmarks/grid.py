@@ -8,7 +8,8 @@ once a seed and a killed grid goes on where it stopped. Speed is not measured he
 The test split is answered once by each trained model. FOLDER/table.md and table.json are written after every run.
 
 In a table file `share: 0.5` in a distill stage, or inside a phase of it, is its part of the student's epochs, and
-`{teacher of seed: 1}` the folder of the teacher of the table's next seed (of the last: the first), whatever --seeds says.
+`{teacher of seed: 1}` the folder of the teacher of the table's next seed (of the last: the first), whatever --seeds says. With
+`reference: RECIPE` every recipe is held against that one, on the same test rows and over the seeds that both have.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import yaml
+from paired import held_against, right_rows
 
 from compactor.base.atomic import write_json, write_text
 
@@ -62,6 +65,8 @@ def main() -> None:
     for cell in cells(table, seeds, set(arguments.only)):
         run(cell, profile(table, cell, out), out, arguments.threads)
         write_table(table, seeds, out)
+    if "reference" in table:
+        write_table(table, seeds, out, table["reference"])
     print((out / "table.md").read_text())
 
 
@@ -143,16 +148,33 @@ def _compactor(made: dict[str, Any], out: Path, threads: int, *more: str) -> Non
         sys.exit(f"{made['name']} failed with exit status {done.returncode}: {' '.join(command)}")
 
 
-def write_table(table: dict[str, Any], seeds: list[int], out: Path) -> None:
-    """Write what the finished runs found: raw values as JSON, and the table."""
+def write_table(table: dict[str, Any], seeds: list[int], out: Path, reference: str | None = None) -> None:
+    """Write what the finished runs found: raw values as JSON, and the table; with a reference every recipe is held against it."""
     found: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for cell in cells(table, seeds, set()):
         report = out / "runs" / cell.name / "report.json"
         if report.is_file():
             values = figures(json.loads(report.read_text()))
             found.setdefault(cell.student, {}).setdefault(cell.recipe, []).append({"seed": cell.seed, **values})
-    write_json(out / "table.json", found)
-    write_text(out / "table.md", "\n".join(_markdown(found)) + "\n")
+    pairs = {student: _pairs(student, recipes, reference, out) for student, recipes in found.items()} if reference else {}
+    write_json(out / "table.json", {"runs": found, "pairs": pairs} if reference else found)
+    write_text(out / "table.md", "\n".join(_markdown(found, pairs, reference)) + "\n")
+
+
+def _pairs(student: str, recipes: dict[str, list[dict[str, Any]]], reference: str, out: Path) -> dict[str, dict[str, Any]]:
+    """Hold each recipe of a student against the reference, over the seeds that both have."""
+
+    def right(recipe: str, seed: int) -> np.ndarray:
+        name = Cell(recipe, student, seed).name
+        return right_rows(out / "profiles" / f"{name}.yaml", out / "runs" / name)
+
+    known = {run["seed"]: right(reference, run["seed"]) for run in recipes.get(reference, ())}
+    pairs = {}
+    for recipe, runs in recipes.items():
+        seeds = [run["seed"] for run in runs if run["seed"] in known]
+        if recipe != reference and seeds:
+            pairs[recipe] = held_against([right(recipe, seed) for seed in seeds], [known[seed] for seed in seeds])
+    return pairs
 
 
 def figures(report: dict[str, Any]) -> dict[str, Any]:
@@ -173,14 +195,20 @@ def figures(report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _markdown(found: dict[str, dict[str, list[dict[str, Any]]]]) -> Iterator[str]:
+def _markdown(
+    found: dict[str, dict[str, list[dict[str, Any]]]], pairs: dict[str, dict[str, Any]], reference: str | None
+) -> Iterator[str]:
     for student, recipes in found.items():
+        heads = ["recipe", "seeds", "validation", "test, float", "test, as shipped", "kept of the teacher"]
+        heads += [f"points to {reference} (p)"] if reference else []
+        heads += ["MB", "smaller", "trained for"]
         yield f"**{student}**"
         yield ""
-        yield "| recipe | seeds | validation | test, float | test, as shipped | kept of the teacher | MB | smaller | trained for |"
-        yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+        yield "| " + " | ".join(heads) + " |"
+        yield "| --- |" + " ---: |" * (len(heads) - 1)
         for recipe, runs in sorted(recipes.items(), key=lambda item: -_mean(item[1], "last")):
             shown = [f"{recipe}", f"{len(runs)}", *(_percent(runs, name) for name in ("validation", "student", "last", "kept"))]
+            shown += [_points(pairs.get(student, {}).get(recipe))] if reference else []
             shown += [
                 f"{_mean(runs, 'megabytes'):.2f}",
                 f"{_mean(runs, 'smaller'):.1f}x",
@@ -188,6 +216,13 @@ def _markdown(found: dict[str, dict[str, list[dict[str, Any]]]]) -> Iterator[str
             ]
             yield "| " + " | ".join(shown) + " |"
         yield ""
+
+
+def _points(pair: dict[str, Any] | None) -> str:
+    if pair is None:
+        return ""
+    low, high = (100 * end for end in pair["ci95"])
+    return f"{100 * pair['difference']:+.2f} [{low:+.2f}, {high:+.2f}] ({pair['p']:.3f})"
 
 
 def _mean(runs: list[dict[str, Any]], name: str) -> float:
