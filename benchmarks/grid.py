@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("table", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder of profiles, runs and the table")
     parser.add_argument("--seeds", type=int, nargs="+", help="instead of those of the table")
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="recipes or students to run, instead of all")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="recipes and students to run, instead of all")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     table = yaml.safe_load(arguments.table.read_text())
@@ -71,12 +71,16 @@ def main() -> None:
 
 
 def cells(table: dict[str, Any], seeds: list[int], only: set[str]) -> Iterator[Cell]:
-    """Yield the runs, all of a seed before the next, so that a table with few seeds is whole first."""
+    """Yield the runs, all of a seed before the next, so that a table with few seeds is whole first.
+
+    Of `only` the names of recipes choose among recipes, those of students among students.
+    """
+    recipes, students = only & set(table["recipes"]), only & set(table["students"])
     for seed in seeds:
         for recipe, parts in table["recipes"].items():
             for student in table["students"]:
                 wanted = student in parts.get("students", table["students"])
-                if wanted and (not only or {recipe, student} & only):
+                if wanted and (not recipes or recipe in recipes) and (not students or student in students):
                     yield Cell(recipe, student, seed)
 
 

@@ -16,10 +16,12 @@ from compactor.base.reporter import Reporter
 from compactor.data import Encoded
 from compactor.distillation import pieces
 from compactor.distillation.evaluate import predict
+from compactor.distillation.inside import InsideParts, TeacherInside, write_inside
 from compactor.distillation.loop import Training
 from compactor.distillation.losses import Outputs, parse_losses
 from compactor.distillation.objective import Objective, TeacherSignal
 from compactor.distillation.processes import connect
+from compactor.distillation.recording import shape_of
 from compactor.distillation.steps import Steps
 from compactor.distillation.trainer import Job, TrainSettings
 
@@ -69,7 +71,7 @@ def main(folder: Path, name: str) -> None:
         pieces.LARGEST_SHARE = -1.0
     logits = np.zeros((len(encoded), 77), dtype=np.float32)
     kind = RunsAlong if "along" in name else Objective
-    objective = kind(parse_losses(LOSSES), TeacherSignal(logits), student)
+    objective = kind(*taught(name, logits, teacher, student, encoded, folder), student)
     if isinstance(objective, RunsAlong):
         objective.asked = [teacher.eval().requires_grad_(False)]
     training = Training(Job(student, encoded, objective, TrainSettings(batch_size=BATCH), 0, 1), connect(), None, Reporter())
@@ -95,6 +97,21 @@ def main(folder: Path, name: str) -> None:
         spent = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
         samples = sum(len(rows) for rows in chosen)
         print(json.dumps({"samples": samples, **spent, "padding": padding, "gflop": gflop, **more}), flush=True)
+
+
+def taught(
+    name: str, logits: np.ndarray, teacher: Any, student: Any, encoded: Encoded, folder: Path
+) -> tuple[Any, TeacherSignal]:
+    """Return the losses and what teaches; what is read inside the teacher is kept, unless that is what is left out."""
+    if "states" not in name:
+        return parse_losses(LOSSES), TeacherSignal(logits)
+    losses = parse_losses([*LOSSES, {"hidden_states": {"weight": 0.5}}])
+    if "beside" in name:
+        return losses, TeacherSignal(logits, teacher)
+    shape = shape_of(teacher)
+    parts = InsideParts.of(losses, [shape_of(student)], shape)
+    write_inside(teacher, encoded, folder / "inside", parts, shape, threads=1, reporter=Reporter())
+    return losses, TeacherSignal(logits, teacher, TeacherInside(folder / "inside", parts, shape, encoded))
 
 
 def count_gflop(steps: Steps, chosen: list[np.ndarray]) -> float:

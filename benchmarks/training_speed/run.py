@@ -3,9 +3,9 @@
     COMPACTOR_DATA=... taskset -c 0 python benchmarks/training_speed/run.py --environment FOLDER
 
 FOLDER becomes a virtual environment on top of the one that runs this (the same torch and transformers for all), with TextBrewer,
-torchdistill and what they need; DistillKit is not on PyPI and is left out. Every contender is a process of its own that waits for its
-turn; the turns go round, A B C A B C. One thread. Samples per second are told by wall time and by CPU time, which stays put when other
-processes work; the share of the peak is that of a torch.mm of 1024 x 1024 in the same rounds.
+torchdistill and what they need; without it compactor's own loops run alone. DistillKit is not on PyPI and is left out. Every contender is
+a process of its own that waits for its turn; the turns go round, A B C A B C. One thread. Samples per second are told by wall time and by
+CPU time, which stays put when other processes work; the share of the peak is that of a torch.mm of 1024 x 1024 in the same rounds.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ OURS = {
     "compactor, teacher runs along": "without the kept answers",
     "compactor, random batches": "without the length groups",
     "compactor, whole piece table": "without the row selection",
+    "compactor, hidden states": "three states of the teacher are learned too, and were kept",
+    "compactor, hidden states, teacher beside": "the same, computed at every step",
 }
 THEIRS = {
     "transformers.Trainer, padded": "every text padded to the longest of the set",
@@ -46,18 +48,16 @@ EPOCHS = 10  # over which the one pass of the teacher is spread
 def main() -> None:
     """Prepare, take turns, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--environment", type=Path, required=True, help="folder of the peers' environment; made if it is not there"
-    )
+    parser.add_argument("--environment", type=Path, help="folder of the peers' environment; made if it is not there")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--data", type=Path, default=os.environ.get("COMPACTOR_DATA"), help="folder with data/ and models/")
     arguments = parser.parse_args()
-    peers = make_environment(arguments.environment.absolute())
+    peers = arguments.environment and make_environment(arguments.environment.absolute())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         subprocess.run([sys.executable, HERE / "prepare.py", arguments.data, folder], check=True)
         workers = {each: Worker(sys.executable, "ours.py", folder, each) for each in OURS}
-        workers |= {each: Worker(peers, "peers.py", folder, each) for each in THEIRS}
+        workers |= {each: Worker(peers, "peers.py", folder, each) for each in THEIRS if peers}
         turns: dict[str, list[dict[str, float]]] = {each: [] for each in workers}
         for number in range(1 + arguments.rounds):  # the first warms up and does not count
             for each, worker in workers.items():
@@ -116,6 +116,8 @@ def table(turns: dict[str, list[dict[str, float]]]) -> str:
         "| --- | ---: | ---: | ---: | ---: | --- |",
     ]
     for name, about in {**OURS, **THEIRS}.items():
+        if name not in turns:
+            continue
         cpu, wall = _rates(turns[name], "cpu_s"), _rates(turns[name], "wall_s")
         ratio = statistics.median(one / other for one, other in zip(first, cpu, strict=True))
         padding = statistics.median(turn["padding"] for turn in turns[name])

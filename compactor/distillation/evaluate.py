@@ -58,7 +58,7 @@ def answer(
     model.to(device).eval()
     try:
         with (reporter or Reporter()).bar("answers", len(encoded), "rows") as bar:
-            for rows in _by_length(np.asarray(encoded.lengths), batch_size, block_rows or max(1, len(encoded))):
+            for rows in by_length(np.asarray(encoded.lengths), batch_size, block_rows or max(1, len(encoded))):
                 with torch.inference_mode():
                     output = model(**feed(model, encoded.batch(rows), device)).logits.float().cpu().numpy()
                 yield encoded.answer_rows(rows), encoded.gather(output, rows)
@@ -72,7 +72,8 @@ def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(np.mean(logits.argmax(axis=1) == labels))
 
 
-def _by_length(lengths: np.ndarray, batch_size: int, block_rows: int) -> Iterator[np.ndarray]:
+def by_length(lengths: np.ndarray, batch_size: int, block_rows: int) -> Iterator[np.ndarray]:
+    """Yield batches of row numbers: rows sorted by length inside blocks of `block_rows`, one block after the other."""
     for first in range(0, len(lengths), block_rows):
         order = first + np.argsort(lengths[first : first + block_rows], kind="stable")
         for start in range(0, len(order), batch_size):

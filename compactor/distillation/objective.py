@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from compactor.base.errors import StageError
 from compactor.distillation.hooks import Hooks
+from compactor.distillation.inside import TeacherInside
 from compactor.distillation.losses import Batch, LossTerm, Outputs, Shape, TopLogits, label_terms, needs
 from compactor.distillation.recording import Recorder, shape_of
 from compactor.distillation.schedules import value_at
@@ -42,11 +43,13 @@ class TeacherSignal:
 
     Attributes:
         logits: (rows of the split, labels) float32, looked up by the row's number in that split, or the highest of each row; None without.
-        model: run along for losses that look inside the teacher; None when none does.
+        model: the teacher itself, for losses that look inside it; None when none does.
+        inside: what they read there, kept for each row; without it the model is run at every step.
     """
 
     logits: np.ndarray | TopAnswers | None = None
     model: Any = None
+    inside: TeacherInside | None = None
 
 
 class Objective(Hooks):
@@ -68,17 +71,19 @@ class Objective(Hooks):
         self.terms: dict[str, LossTerm] = label_terms(tuple(losses))
         self.wanted = needs(tuple(losses))
         self.logits = teacher.logits if teacher else None
+        model = teacher.model if teacher else None
+        self._inside = teacher.inside if teacher else None
+        self._shapes = shape_of(student), self._teacher_shape(model)
         # Kept out of the module tree: it is not trained, saved or put into training mode.
-        self._teacher = [teacher.model.eval().requires_grad_(False)] if teacher and teacher.model is not None else []
-        self._shapes = shape_of(student), self._teacher_shape()
+        self._teacher = [] if model is None or self._inside else [model.eval().requires_grad_(False)]
         self._check()
         pairs = [pair for term in self.terms.values() for pair in term.loss.relation_layers(*self._shapes)]
         self._recorded = [own for own, _ in pairs], [taught for _, taught in pairs]
         self._matrices = self._make_matrices()
 
-    def _teacher_shape(self) -> Shape:
-        if self._teacher:
-            return shape_of(self._teacher[0])
+    def _teacher_shape(self, model: Any) -> Shape:
+        if model is not None:
+            return shape_of(model)
         if self.logits is None:
             return Shape(0, 0)
         return Shape(0, 0, labels=self.logits.shape[1] if isinstance(self.logits, np.ndarray) else self.logits.labels)
@@ -87,10 +92,8 @@ class Objective(Hooks):
         inside = {"hidden_states", "relations"} & self.wanted
         if {"logits", "teacher_labels"} & self.wanted and self.logits is None:
             raise StageError("L140", "a loss needs the teacher's answers, and there is no teacher", "use cross_entropy alone")
-        if inside and not self._teacher:
-            raise StageError(
-                "L140", f"a loss needs the teacher's {' and '.join(sorted(inside))}, and no teacher runs along", ""
-            )
+        if inside and not self._teacher and self._inside is None:
+            raise StageError("L140", f"a loss needs the teacher's {' and '.join(sorted(inside))}, and no teacher is there", "")
         if "relations" in self.wanted and any(shape.layers and not shape.heads for shape in self._shapes):
             raise StageError("L240", "a loss compares attention, which is not recorded of decoders", NO_ATTENTION)
         for name, term in self.terms.items():
@@ -172,11 +175,17 @@ class Objective(Hooks):
         return Outputs(outputs.logits.float()[answered], states, recorder.relations(), self._shapes[which])
 
     def _taught(self, inputs: Mapping[str, Tensor], rows: np.ndarray, like: Tensor, answered: Any) -> Outputs | None:
-        """Return the teacher's answers for these rows: looked up, or run along when a loss looks inside the teacher."""
-        if not self._teacher:
-            return None if self.logits is None else self._looked_up(rows, like)
-        with torch.no_grad():
-            outputs = self._run(self._teacher[0], inputs, 1, answered)
+        """Return the teacher's answers for these rows: looked up, or computed now where its inside is wanted and not kept."""
+        if self._teacher:
+            with torch.no_grad():
+                outputs = self._run(self._teacher[0].to(like.device), inputs, 1, answered)
+        elif self.logits is None and self._inside is None:
+            return None
+        else:
+            outputs = Outputs(like.new_empty(len(rows), 0), shape=self._shapes[1])
+        if self._inside is not None:
+            states, relations = self._inside.batch(rows, inputs["attention_mask"])
+            outputs = replace(outputs, hidden_states=states, relations=relations)
         if self.logits is None:
             return outputs
         kept = self._looked_up(rows, like)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from compactor.base.errors import StageError
-from compactor.distillation.losses import LOSSES, Loss, LossTerm
+from compactor.distillation.losses import LOSSES, Loss
 from compactor.distillation.objective import Objective, TeacherSignal
 from compactor.distillation.regimes.ema_teacher import EmaTeacher
 from compactor.distillation.regimes.exits import Exits
@@ -22,6 +22,7 @@ from compactor.stages._exit_values import exit_values
 from compactor.stages._fitting import fit_model, validation_value
 from compactor.stages._further_tasks import FurtherTasks
 from compactor.stages._inputs import load_model, tokenizer_hash
+from compactor.stages._inside import keep_inside
 from compactor.stages._lessons import Lesson, depth, lessons, only_trained, read_finished, write_finished
 from compactor.stages._teachers import TeacherModel, asks_for, problem_type, signal_of
 
@@ -136,7 +137,7 @@ class Course:
 
     def _objective(self, lesson: Lesson) -> Any:
         """Return what a lesson makes small: the losses, the companions beside them, the further tasks around all."""
-        signal = self._signal(lesson.losses)
+        signal = self._signal(lesson)
         objective = Objective(lesson.losses, signal, self.students[0])
         if lesson.layer is not None:
             return objective
@@ -163,13 +164,18 @@ class Course:
             found.append(self.exits)
         return found
 
-    def _signal(self, losses: tuple[LossTerm, ...]) -> TeacherSignal | None:
-        """Return what the losses need of the teachers; a model that runs along is loaded once for all lessons."""
+    def _signal(self, lesson: Lesson) -> TeacherSignal | None:
+        """Return what the losses need of the teachers; a model that is looked into is loaded once for all lessons."""
+        losses, work = lesson.losses, self.work
         answers, inside = asks_for(losses)
-        signal = signal_of(self.work, self.teachers, losses, self.stage.teacher_outputs) if answers else None
+        signal = signal_of(work, self.teachers, losses, self.stage.teacher_outputs) if answers else None
         if not inside:
             return signal
-        return TeacherSignal(signal.logits if signal else None, self._looked_into())
+        model, kept = self._looked_into(), None
+        if self.tasks is None:
+            place, most = self.checkpoints / lesson.name, self.stage.inside_gb
+            kept = keep_inside(work, model, self.students, losses, lesson.train, work.folder, place, most=most)
+        return TeacherSignal(signal.logits if signal else None, model, kept)
 
     def _looked_into(self) -> Any:
         """Return the first teacher's model, reading the student's pieces.

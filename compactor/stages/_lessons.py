@@ -18,6 +18,7 @@ from compactor.distillation.regimes.settings import Phase
 from compactor.distillation.trainer import TrainSettings
 from compactor.models.families import describe
 from compactor.models.saving import write_error
+from compactor.stages._inside import FOLDER
 
 FINISHED, WEIGHTS, FACTS = "finished", "weights.safetensors", "facts.json"
 
@@ -134,7 +135,7 @@ def read_finished(folder: Path, learners: nn.Module) -> dict[str, Any] | None:
 
 
 def write_finished(folder: Path, learners: nn.Module, facts: dict[str, Any]) -> None:
-    """Keep the weights that a lesson left; its checkpoints are not needed any more."""
+    """Keep the weights that a lesson left; its checkpoints, and what was read inside the teacher, are not needed any more."""
     from safetensors.torch import save_file
 
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in learners.state_dict().items()}
@@ -144,7 +145,7 @@ def write_finished(folder: Path, learners: nn.Module, facts: dict[str, Any]) -> 
         except Exception as error:  # safetensors wraps a failed write in a class of its own
             raise write_error(error, folder) from error
         write_json(scratch / FACTS, facts)
-    for old in folder.glob("step-*"):
+    for old in (*folder.glob("step-*"), folder / FOLDER):
         shutil.rmtree(old, ignore_errors=True)
 
 

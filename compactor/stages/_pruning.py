@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -26,6 +27,7 @@ from compactor.pruning.vocabulary import Characters
 from compactor.pruning.width import Part
 from compactor.stages._fitting import fit_model, validation_value
 from compactor.stages._inputs import encoded, load_model, teacher_folder, tokenizer_hash
+from compactor.stages._inside import keep_inside
 from compactor.stages._positions import shorten
 from compactor.stages._teachers import teacher_signal
 from compactor.stages._vocabulary import cut_vocabulary
@@ -129,8 +131,11 @@ class Course:
         if inside and tokenizer_hash(self.tokenizer) != tokenizer_hash(teacher_folder(self.work)):
             sentence = f"a loss of {self.stage}.recover looks inside the teacher, whose vocabulary is not the pruned one"
             raise StageError("K402", sentence, "use hinton and cross_entropy, or prune the vocabulary in a stage of its own")
-        objective = self.objective(losses, teacher_signal(self.work, losses))
-        place = self.work.checkpoints / f"recovering{self.label.replace(' ', '-')}"
+        signal, place = teacher_signal(self.work, losses), self.work.checkpoints / f"recovering{self.label.replace(' ', '-')}"
+        if inside and signal is not None:
+            kept = keep_inside(self.work, signal.model, [self.model], losses, settings, self.tokenizer, place)
+            signal = replace(signal, inside=kept)
+        objective = self.objective(losses, signal)
         training = fit_model(self.model, self.work, objective, settings, self.tokenizer, "recovering", checkpoints=place)
         self.work.facts["training"] = training
         self._score("recovered")

@@ -57,6 +57,12 @@ class Distill(Stage):
     teacher_outputs: TeacherOutputs | None = setting(
         None, "keep only the highest logits of each answer, for many thousands of labels: {top_k: 32, temperature: 2}"
     )
+    inside_gb: float = setting(
+        2.0,
+        "disk for what losses read inside the teacher, kept for all rows while the student learns; if it would be more, "
+        "the teacher runs at every step",
+        ge=0,
+    )
     mutual: Mutual | None = setting(None, "students trained together that teach each other: {students: 2}")
     born_again: BornAgain | None = setting(None, "generations of students, each taught by the one before: {generations: 2}")
     ema_teacher: EmaTeacher | None = setting(None, "the running average of the student teaches along: {decay: 0.999}")
@@ -97,6 +103,12 @@ class Distill(Stage):
         more |= {"highest_logits"} if self.teacher_outputs is not None else set()
         return frozenset(more).union(*(needs(phase.losses or self.terms(task)) for phase in self.lessons))
 
+    def _looks_inside(self, task: Task) -> bool:
+        from compactor.distillation.losses import needs
+
+        losses = [phase.losses or self.terms(task) for phase in self.lessons]
+        return any(needs(terms) & {"hidden_states", "relations"} for terms in losses)
+
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings."""
         del target
@@ -110,6 +122,9 @@ class Distill(Stage):
             yield from train_problems(task, phase.train, (*before, "train"))
             yield from zero_problems(losses, (*before, "losses"))
             yield from keeping_problems(self.teacher_outputs, losses, (*before, "losses"))
+        if "inside_gb" in self.model_fields_set and not self._looks_inside(task):
+            sentence = "no loss looks inside the teacher, and nothing of it is kept"
+            yield ("inside_gb",), Problem("P177", sentence, "leave inside_gb out")
         for number, peer in enumerate(self.mutual.peers if self.mutual is not None else ()):
             yield from (((("mutual", "peers", number, *path)), problem) for path, problem in peer.problems(task))
         yield from regime_problems(self, task)

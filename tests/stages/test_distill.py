@@ -74,6 +74,32 @@ def test_a_narrower_student_by_projection_and_losses_that_look_inside(data: Any,
 
 
 @pytest.mark.model
+def test_what_is_read_inside_the_teacher_is_kept_or_computed_at_every_step(
+    data: Any, teacher: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from safetensors.numpy import load_file
+
+    from compactor.distillation import inside
+
+    looked: list[str] = []
+    write = inside.write_inside
+    monkeypatch.setattr(inside, "write_inside", lambda *a, **k: (looked.append(a[2].parent.name), write(*a, **k)))
+    losses = [{"hinton": {}}, {"hidden_states": {"weight": 0.1}}, {"minilm_relations": {"heads": 2, "weight": 0.5}}]
+    shared = {"student": {"layers": 1}, "losses": losses}
+    kept, beside = (
+        distill(tmp_path, data, teacher, name, inside_gb=most, **shared) for name, most in (("one", 1.0), ("two", 0.0))
+    )
+    assert looked == ["distilling"]
+    assert not list(kept.checkpoints.rglob("inside")), "dropped when the student is taught"
+    ours, theirs = (load_file(work.folder / "model.safetensors") for work in (kept, beside))
+    for name, value in ours.items():
+        np.testing.assert_allclose(value, theirs[name], rtol=0.02, atol=2e-3, err_msg=name)
+    assert kept.facts["training"]["curve"][-1]["loss"] == pytest.approx(beside.facts["training"]["curve"][-1]["loss"], rel=1e-2)
+    distill(tmp_path, data, teacher, "three", **shared, train={**TRAIN, "piece_dropout": 0.1})
+    assert looked == ["distilling"], "other pieces at every step: nothing could be looked up"
+
+
+@pytest.mark.model
 def test_the_teacher_answers_once_for_all_students(
     data: Any, teacher: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ def problems(task: str = "text-classification", **settings: Any) -> dict[Any, st
         ({"student": {"layers": 2}, "exits": {"layers": [1, 2]}}, ("exits", "layers", 1), "P193"),
         ({"student": {"layers": 1}, "exits": {}}, ("exits",), "P193"),
         ({"student": {"family": "static"}, "exits": {}}, ("exits",), "P193"),
+        ({"inside_gb": 1.0}, ("inside_gb",), "P177"),
         ({"teacher": "previous", "teachers": [{}]}, ("teacher",), "P194"),
         ({"teacher": "previous", "losses": ["cross_entropy"]}, ("teacher",), "P194"),
         ({"born_again": {}, "losses": ["cross_entropy"]}, ("born_again",), "P194"),

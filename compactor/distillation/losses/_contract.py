@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -63,14 +63,14 @@ class Outputs:
 
     Attributes:
         logits: (rows, labels) float32; of a teacher whose highest logits alone were kept, (rows, 0).
-        hidden_states: layers + 1 tensors (rows, length, hidden), the embeddings' first.
+        hidden_states: layers + 1 tensors (rows, length, hidden), the embeddings' first; of a teacher maybe only those that losses name.
         relations: query, key and value by layer, numbered from 0, each (rows, length, heads * head size).
         shape: of the model that gave them.
         top: a teacher's highest logits, in place of `logits`.
     """
 
     logits: Tensor
-    hidden_states: tuple[Tensor, ...] | None = None
+    hidden_states: Sequence[Tensor] | None = None
     relations: Mapping[int, tuple[Tensor, Tensor, Tensor]] = field(default_factory=dict)
     shape: Shape = Shape(0, 0)
     top: TopLogits | None = None
@@ -123,6 +123,10 @@ class Loss(Settings):
     def relation_layers(self, student: Shape, teacher: Shape) -> list[tuple[int, int]]:
         """Return layers (student's, teacher's), from 0, whose queries, keys and values are wanted."""
         return []
+
+    def teacher_states(self, student: Shape, teacher: Shape) -> Iterable[int]:
+        """Return which of the teacher's hidden states are read, counted from the embeddings' 0; all, unless a loss knows better."""
+        return range(teacher.layers + 1) if "hidden_states" in self.wants() else ()
 
     def unfit(self, student: Shape, teacher: Shape) -> Iterator[str]:
         """Yield, as sentences, why this term cannot apply to these two models."""

@@ -55,6 +55,10 @@ class LayerLoss(Loss):
             return [(number, teacher - student + number) for number in numbers]
         return [(number, max(1, round(number * teacher / student))) for number in numbers]
 
+    def teacher_states(self, student: Shape, teacher: Shape) -> list[int]:
+        """Return the teacher's states of all pairs."""
+        return [taught for _, taught in self.pairs(student.layers, teacher.layers)] if "hidden_states" in self.wants() else []
+
     def active(self, batch: Batch) -> list[Pair]:
         """Return the pairs that are compared at this moment of the training."""
         assert batch.teacher is not None

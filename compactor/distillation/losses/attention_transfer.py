@@ -6,7 +6,7 @@ What: each piece's energy is the sum of its squared states; the energies of a te
     After a layer norm, as at the end of each of BERT's layers, all pieces' states are about equally long, the more so the more alike the
     norm's gains are: expect little from it there. It was made for convolutions.
 Source: Zagoruyko and Komodakis 2017 (arXiv:1612.03928), equation 2, activation-based with p = 2; there over the places of an image.
-Takes: hidden states (rows, length, width) of both models; mask (rows, length). The teacher runs along. Counts texts.
+Takes: hidden states (rows, length, width) of both models; mask (rows, length). Looks inside the teacher. Counts texts.
 Neighbours: `tinybert`, `minilm` and `mobilebert` transfer self-attention, which this has nothing to do with but the name.
 
 Example:

@@ -7,7 +7,7 @@ What: both sides are mapped to `size` numbers by a learned matrix each and scale
 Source: Tian et al. 2020, CRD (arXiv:1910.10699), for the idea, the two trained maps, size 128, temperature 0.07, and negatives of other
     classes only (`other_labels: true`, as in its experiments).
 Takes: last hidden states (rows, length, width) of both models, mask; labels, where rows have them, to leave out negatives of the same
-    label. The teacher runs along. Counts texts. Negatives are those inside a micro-batch. It does not reach zero where student and
+    label. Looks inside the teacher. Counts texts. Negatives are those inside a micro-batch. It does not reach zero where student and
     teacher agree, and a batch of one row teaches nothing.
 Neighbours: `relational` keeps all distances instead of who is nearest.
 
@@ -41,6 +41,10 @@ class Contrastive(Loss):
         "first", "what stands for a text: its first piece's last state, or the mean over pieces"
     )
     other_labels: bool = setting(True, "texts of the same label are no negatives of each other")
+
+    def teacher_states(self, student: Shape, teacher: Shape) -> list[int]:
+        """Return the last one."""
+        return [teacher.layers]
 
     def unfit(self, student: Shape, teacher: Shape) -> Iterator[str]:
         """Yield which model gives no states."""

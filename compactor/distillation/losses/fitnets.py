@@ -5,7 +5,7 @@ What: ½ ||W h_student - h_teacher||² / width of the teacher, for one pair of l
 Source: Romero et al. 2015 (arXiv:1412.6550), equation 3 and algorithm 1: hints come first, distillation after. One training does both
     with `weight: {from: 1, to: 0, shape: constant, until: 0.3}`. The paper's loss is not divided by the width; here it is, so that
     one weight serves models of any width.
-Takes: one hidden state (rows, length, width) of each model; mask (rows, length). The teacher runs along. Counts pieces.
+Takes: one hidden state (rows, length, width) of each model; mask (rows, length). Looks inside the teacher. Counts pieces.
 Neighbours: `hidden_states` for any number of pairs, and without W where the widths are equal.
 
 Example:

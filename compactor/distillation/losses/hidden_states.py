@@ -4,7 +4,7 @@ What: `mse` is ||W h_student - h_teacher||² / width of the teacher; `cosine` is
     W is trained along and dropped at the end; all pairs share it (as in TinyBERT), or each has its own.
 Source: Romero et al. 2015, FitNets (arXiv:1412.6550), equation 3; Jiao et al. 2020, TinyBERT (arXiv:1909.10351), equation 8; the cosine,
     on the last layer, Sanh et al. 2019, DistilBERT (arXiv:1910.01108), section 3.
-Takes: hidden states (rows, length, width) of both models; mask (rows, length). The teacher runs along. Counts pieces, not rows: padding
+Takes: hidden states (rows, length, width) of both models; mask (rows, length). Looks inside the teacher. Counts pieces, not rows: padding
     would otherwise be trained.
 Neighbours: `tinybert` adds attention scores, `patient_kd` takes the first piece alone, `mobilebert` compares normalised states and their
     statistics, `fitnets` is one pair in the middle, `minilm_relations` needs no projection. Used beside `hinton`, which teaches the answer.

@@ -3,8 +3,8 @@
 What: KL(teacher || student) of the attention distributions softmax(q kᵀ / sqrt(size)) plus that of the value relations
     softmax(v vᵀ / sqrt(size)), each the mean over heads and pieces. Widths may differ, head counts may not.
 Source: Wang et al. 2020 (arXiv:2002.10957), section 3, equations 4 to 7.
-Takes: query, key and value of one layer (rows, length, heads * size) of both models; mask (rows, length). The teacher runs along. Attention
-    comes from recorded queries and keys. Padded pieces are left out as rows and as columns. Counts real pieces.
+Takes: query, key and value of one layer (rows, length, heads * size) of both models; mask (rows, length). Looks inside the teacher.
+    Attention comes from recorded queries and keys. Padded pieces are left out as rows and as columns. Counts real pieces.
 Neighbours: `minilm_relations` (v2) cuts heads anew, so head counts may differ; `tinybert` and `mobilebert` take every layer.
 
 Example:

@@ -3,7 +3,7 @@
 What: the queries of a layer are cut anew into `heads` relation heads; softmax(q qᵀ / sqrt(size)) of the student follows the teacher's by
     KL(teacher || student), the same for keys and values. No width, head count or head size need be equal, and nothing is projected.
 Source: Wang et al. 2021, MiniLMv2 (arXiv:2012.15828), section 3, equations 2 to 5.
-Takes: query, key and value of one layer (rows, length, heads * size) of both models; mask (rows, length). The teacher runs along. Padded
+Takes: query, key and value of one layer (rows, length, heads * size) of both models; mask (rows, length). Looks inside the teacher. Padded
     pieces are left out as rows and as columns. Counts real pieces; the mean over relation heads and the three relations is in the sum.
 Neighbours: `minilm` is the first version: attention itself, and values. `hidden_states` compares the states themselves. Used beside
     `hinton`, or alone before it.

@@ -7,7 +7,7 @@ Source: Sun et al. 2020 (arXiv:2004.02984), section 3.4, equations 2 and 3; the 
     the four 100, 5000, 5 and 1. Its progressive transfer trains one layer at a time, those below frozen: with `progressive: true` pairs
     join one after the other, and those that joined stay in the sum instead of being frozen; `phases: [{layer_by_layer: true}]` freezes.
 Takes: hidden states, queries and keys of both models; mask (rows, length). Equal widths in the paper; here a learned map for the
-    normalised part when they differ. Equal numbers of heads, unless `attention: 0`. The teacher runs along. Counts pieces.
+    normalised part when they differ. Equal numbers of heads, unless `attention: 0`. Looks inside the teacher. Counts pieces.
 Neighbours: `hidden_states` compares states as they are, `minilm` attention in one layer only, `tinybert` attention before softmax.
 
 Example:

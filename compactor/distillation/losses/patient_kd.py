@@ -3,8 +3,8 @@
 What: ||a/|a| - b/|b| ||² of the first piece's state (the one that a classifier reads), the mean over pairs of layers. It is 2 (1 - cos).
     With `uniform` (the paper's PKD-Skip) or `top` (PKD-Last) the student's last layer is left out: the logits teach it.
 Source: Sun et al. 2019 (arXiv:1908.09355), equation 7.
-Takes: hidden states (rows, length, width) of both models; a learned projection when the widths differ, which the paper does not have. The
-    teacher runs along. Counts texts.
+Takes: hidden states (rows, length, width) of both models; a learned projection when the widths differ, which the paper does not have. Looks
+    inside the teacher. Counts texts.
 Neighbours: `hidden_states` with `compare: cosine` does the same for every piece.
 
 Example:

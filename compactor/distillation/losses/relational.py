@@ -5,7 +5,7 @@ What: `distance` compares the distances of all pairs of a batch, in units of the
     piece's state in the last layer, the mean over its pieces, or its logits, of any width on either side.
 Source: Park et al. 2019 (arXiv:1904.05068), equations 5 to 9; weights 1 and 2 as there.
 Takes: last hidden states (rows, length, width) and mask, or logits (rows, labels), of both models. With `of: logits` kept answers suffice,
-    otherwise the teacher runs along. Counts texts. Pairs are those inside a micro-batch, so more of them need a larger `batch_size`;
+    otherwise it looks inside the teacher. Counts texts. Pairs are those inside a micro-batch, so more of them need a larger `batch_size`;
     memory grows with rows² times width and, for angles, rows³. One row teaches nothing, two no angle.
 Neighbours: `contrastive` asks only that a text be nearest to itself. Used beside `hinton`.
 
@@ -43,6 +43,10 @@ class Relational(Loss):
     def wants(self) -> frozenset[Need]:
         """Return the hidden states, or the logits."""
         return frozenset({"logits"} if self.of == "logits" else {"hidden_states"})
+
+    def teacher_states(self, student: Shape, teacher: Shape) -> list[int]:
+        """Return the last one."""
+        return [teacher.layers] if self.of != "logits" else []
 
     def unfit(self, student: Shape, teacher: Shape) -> Iterator[str]:
         """Yield which model gives no states."""

@@ -41,6 +41,10 @@ class Tinybert(StatesAndAttention):
         shared = super().parameters(student, teacher)
         return shared | {EMBEDDINGS: shared[PROJECTION]} if shared else {}
 
+    def teacher_states(self, student: Shape, teacher: Shape) -> list[int]:
+        """Return the embeddings' outputs and the states of all pairs."""
+        return [0, *super().teacher_states(student, teacher)]
+
     def __call__(self, batch: Batch) -> tuple[Tensor, int | Tensor]:
         """Return (sum over real pieces, number of real pieces)."""
         pairs = self.active(batch)
