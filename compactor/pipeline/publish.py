@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from compactor.base.artifact import MANIFEST
 from compactor.base.atomic import fresh_folder, write_json
+from compactor.pipeline.answers_table import write_answers
 from compactor.pipeline.budget import judge
 from compactor.pipeline.execute import Done, Session
 from compactor.pipeline.record import SCHEMA, Row
@@ -27,11 +28,14 @@ def publish(
     command: str,
     seconds: float,
 ) -> dict[str, Any]:
-    """Write report.json and bundle/ into the run folder; return the report."""
+    """Write report.json, answers.csv and bundle/ into the run folder; return the report."""
     report = make_report(session, rows, controls, environment, command, seconds)
     bundle = next((row for row in reversed(rows) if row.artifact is not None and row.artifact.kind == "bundle"), None)
     if bundle is not None and bundle.artifact is not None:
         _copy_bundle(bundle.artifact.folder, folder / "bundle", report)
+    data, task = session.open_data(), session.profile.task
+    split = data.test if data.test is not None else data.validation
+    write_answers(folder, [*rows, *controls], split.labels, data.labels, task.label_kind)
     write_json(folder / "report.json", report)
     return report
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from compactor.base.errors import CompactorError
+from compactor.report.answers import Change, paired_change
 from compactor.report.figures import CellKey, Estimate, cell_of, difference, main_cell, ratio
 from compactor.report.rows import Report, Row, read_report
 
@@ -38,13 +39,20 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All of it; `reasons` say why times would not be comparable (empty when they are), `selected` compares the packaged rows."""
+    """All of it.
+
+    Attributes:
+        selected: the packaged rows.
+        paired: changes of quality are taken text by text; otherwise from two intervals, as if the texts were others.
+        reasons: why times would not be comparable; empty when they are.
+    """
 
     names: tuple[str, str]
     metric: str
     cells: tuple[CellKey | None, CellKey | None]
     pairs: tuple[Pair, ...]
     selected: Pair
+    paired: bool
     settings: tuple[tuple[str, Any, Any], ...]
     reasons: tuple[str, ...]
 
@@ -72,11 +80,20 @@ def compare(first: Path, second: Path, *, anyway: bool = False) -> Comparison:
         sentence = f"the times of {first} and {second} cannot be compared: {'; '.join(reasons)}"
         raise ComparisonError("R130", sentence, "measure both under the same conditions, or add --anyway")
     keys = (main_cell(old), main_cell(new))
+    change = paired_change(first, second, old, new)
     ids = dict.fromkeys(row.id for row in (*old.every, *new.every))
-    pairs = [_pair(name, _row(old, name), _row(new, name), keys) for name in ids]
-    selected = _pair(" / ".join(dict.fromkeys((old.selected, new.selected))), old.chosen, new.chosen, keys)
-    metric = old.chosen.quality.metric if old.chosen.quality else "quality"
-    return Comparison((old.name, new.name), metric, keys, tuple(pairs), selected, tuple(differing_settings(old, new)), reasons)
+    pairs = [_pair(name, _row(old, name), _row(new, name), keys, change) for name in ids]
+    selected = _pair(" / ".join(dict.fromkeys((old.selected, new.selected))), old.chosen, new.chosen, keys, change)
+    return Comparison(
+        names=(old.name, new.name),
+        metric=old.chosen.quality.metric if old.chosen.quality else "quality",
+        cells=keys,
+        pairs=tuple(pairs),
+        selected=selected,
+        paired=change is not None,
+        settings=tuple(differing_settings(old, new)),
+        reasons=reasons,
+    )
 
 
 def differing_conditions(old: Report, new: Report) -> Iterator[str]:
@@ -134,20 +151,31 @@ def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _pair(name: str, old: Row | None, new: Row | None, keys: tuple[CellKey | None, CellKey | None]) -> Pair:
+def _pair(
+    name: str, old: Row | None, new: Row | None, keys: tuple[CellKey | None, CellKey | None], change: Change | None
+) -> Pair:
     scores = tuple(row.quality if row else None for row in (old, new))
     cells = tuple(cell_of(row, key) if row else None for row, key in zip((old, new), keys, strict=True))
     sizes = (old.size_bytes if old else None, new.size_bytes if new else None)
-    comparable = scores[0] and scores[1] and (scores[0].metric, scores[0].split) == (scores[1].metric, scores[1].split)
     return Pair(
         id=name,
         quality=(scores[0].value if scores[0] else None, scores[1].value if scores[1] else None),
-        quality_change=difference(scores[1], scores[0]) if comparable and scores[0] and scores[1] else None,
+        quality_change=_quality_change(old, new, change),
         size_bytes=sizes,
         size_ratio=sizes[1] / sizes[0] if sizes[0] and sizes[1] is not None else None,
         latency_ms=(cells[0].p50 if cells[0] else None, cells[1].p50 if cells[1] else None),
         latency_ratio=ratio(cells[1], cells[0]) if cells[0] and cells[1] else None,
     )
+
+
+def _quality_change(old: Row | None, new: Row | None, change: Change | None) -> Estimate | None:
+    """Return the second row's quality minus the first's, paired where both answers were kept."""
+    if old is None or new is None or old.quality is None or new.quality is None:
+        return None
+    if (old.quality.metric, old.quality.split) != (new.quality.metric, new.quality.split):
+        return None
+    paired = change(old.id, new.id) if change else None
+    return difference(new.quality, old.quality) if paired is None else paired
 
 
 def _row(report: Report, name: str) -> Row | None:

@@ -17,6 +17,8 @@ def comparison_text(comparison: Comparison) -> str:
     if comparison.selected.id not in {pair.id for pair in comparison.pairs}:
         lines.append(_fields(comparison.selected))
     blocks = [f"{first} -> {second}; changes are from the first to the second", _aligned(lines)]
+    if comparison.paired:
+        blocks.append("changes in points are paired: both runs answered the same texts")
     if comparison.reasons:
         blocks.append("compared although the conditions differ:\n" + "\n".join(f"- {reason}" for reason in comparison.reasons))
     blocks.append(_settings(comparison))

@@ -37,6 +37,34 @@ def test_rows_are_matched_by_stage(record, slower, written):
     assert found.selected.size_ratio == 1.0
 
 
+def answered(folder, **columns):
+    """Write answers of 200 texts: a share of each column is right."""
+    lines = [",".join(["text", "label", *columns])]
+    lines += [",".join([str(text), "a", *("a" if text < right else "b" for right in columns.values())]) for text in range(200)]
+    (folder / "answers.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_answers_to_the_same_texts_are_compared_text_by_text(record, slower, written):
+    first, second = answered(written(record, "one"), package=190, teacher=196), answered(written(slower, "two"), package=186)
+    found = compare(first, second)
+    assert found.paired
+    change = found.selected.quality_change
+    assert change.value == pytest.approx(-0.02)
+    assert change.ci95[0] > -0.045, "unpaired, two accuracies of 200 texts leave 4 points on either side"
+    assert change.ci95[1] <= 0
+    assert "paired" in comparison_text(found)
+    teacher = next(pair for pair in found.pairs if pair.id == "teacher")
+    assert teacher.quality_change.value == 0, "the second run kept no answers of its teacher: from the intervals"
+
+
+def test_answers_to_other_texts_are_not_paired(record, slower, written):
+    slower["reproduce"]["data"]["test"] = "another file"
+    found = compare(answered(written(record, "one"), package=190), answered(written(slower, "two"), package=186))
+    assert not found.paired
+    assert found.selected.quality_change.value == pytest.approx(-0.0064)
+
+
 def test_settings_that_differ_are_listed(record, slower, written):
     found = compare(written(record, "one"), written(slower, "two"))
     assert found.settings == (
