@@ -169,8 +169,7 @@ def _pairs(student: str, recipes: dict[str, list[dict[str, Any]]], reference: st
     """Hold each recipe of a student against the reference, over the seeds that both have."""
 
     def right(recipe: str, seed: int) -> np.ndarray:
-        name = Cell(recipe, student, seed).name
-        return right_rows(out / "profiles" / f"{name}.yaml", out / "runs" / name)
+        return right_rows(out / "runs" / Cell(recipe, student, seed).name)
 
     known = {run["seed"]: right(reference, run["seed"]) for run in recipes.get(reference, ())}
     pairs = {}

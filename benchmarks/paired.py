@@ -12,20 +12,12 @@ from scipy import stats
 DRAWS = 4999
 
 
-def right_rows(profile: Path, run: Path) -> np.ndarray:
-    """Return which test rows the last graph of a finished run answers rightly, bool (rows,); its answers are read from the store."""
-    from compactor.base.reporter import Reporter
-    from compactor.pipeline.execute import Session
-    from compactor.pipeline.probe import answers
-    from compactor.pipeline.profile import load_profile
-    from compactor.pipeline.store import Store
+def right_rows(run: Path) -> np.ndarray:
+    """Return which test rows the last model of a run answers rightly, bool (rows,)."""
+    from compactor.pipeline.answers_table import read_answers
 
-    session = Session(load_profile(profile), Store(run.parent / ".store"), Reporter(), threads=1, online=False)
-    folder = (run / "stages" / session.profile.steps[-1].label).resolve()
-    test = session.open_data().test
-    assert test is not None
-    right: np.ndarray = answers(session, folder, "test").argmax(axis=-1) == test.labels
-    return right
+    columns = read_answers(run)
+    return np.array(columns["label"]) == np.array(list(columns.values())[-1])
 
 
 def held_against(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> dict[str, Any]:
