@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ DRAWS = 4999
 
 
 def right_rows(run: Path) -> np.ndarray:
-    """Return which test rows the last model of a run answers rightly, bool (rows,)."""
+    """Return which test rows the last stage of a run answers rightly, bool (rows,)."""
     from compactor.pipeline.answers_table import read_answers
 
-    columns = read_answers(run)
-    return np.array(columns["label"]) == np.array(list(columns.values())[-1])
+    columns, selected = read_answers(run), json.loads((run / "report.json").read_text())["selected"]
+    return np.array(columns["label"]) == np.array(columns[selected])
 
 
 def held_against(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> dict[str, Any]:
