@@ -101,6 +101,7 @@ def check(loss: Any) -> None:
     _ignores_padding(loss)
     _ignores_the_order_of_rows(loss)
     _is_finite_on_few_and_on_equal_rows(loss)
+    _reads_inside_the_teacher_what_it_names(loss)
     if not loss.relates_rows:
         _is_the_sum_of_its_parts(loss)
     if loss.wants() - {"labels"} and loss.reaches_zero:
@@ -178,6 +179,18 @@ def _is_finite_on_few_and_on_equal_rows(loss: Any) -> None:
             gradients = torch.autograd.grad(total, leaves(given.student), allow_unused=True)
             assert all(float(gradient.abs().max()) < 1e4 for gradient in gradients if gradient is not None)
         assert bool(total.isfinite())
+
+
+def _reads_inside_the_teacher_what_it_names(loss: Any) -> None:
+    """Nothing else of the teacher is kept while a student learns; at the end of training all that it reads has been read."""
+    from compactor.distillation.inside import KeptStates
+
+    given = batch(loss=loss, progress=1.0)
+    own, taught = given.student.shape, given.teacher.shape
+    states = {number: given.teacher.hidden_states[number] for number in loss.teacher_states(own, taught)}
+    relations = {number: given.teacher.relations[number] for _, number in loss.relation_layers(own, taught)}
+    kept = replace(given.teacher, hidden_states=KeptStates(states, taught.layers + 1), relations=relations)
+    assert mean(loss, replace(given, teacher=kept)).item() == mean(loss, given).item()
 
 
 def _is_zero_where_student_and_teacher_agree(loss: Any) -> None:
