@@ -11,11 +11,12 @@ from compactor.base.artifact import MANIFEST
 from compactor.base.atomic import fresh_folder, write_json
 from compactor.pipeline.answers_table import write_answers
 from compactor.pipeline.budget import judge
+from compactor.pipeline.by_label import by_label
 from compactor.pipeline.execute import Done, Session
 from compactor.pipeline.record import SCHEMA, Row
 
 if TYPE_CHECKING:
-    from compactor.data import Data
+    from compactor.data import Data, Rows
     from compactor.pipeline.profile import Profile
 
 
@@ -34,8 +35,7 @@ def publish(
     if bundle is not None and bundle.artifact is not None:
         _copy_bundle(bundle.artifact.folder, folder / "bundle", report)
     data, task = session.open_data(), session.profile.task
-    split = data.test if data.test is not None else data.validation
-    write_answers(folder, [*rows, *controls], split.labels, data.labels, task.label_kind)
+    write_answers(folder, [*rows, *controls], scored_split(data).labels, data.labels, task.label_kind)
     write_json(folder / "report.json", report)
     return report
 
@@ -59,6 +59,7 @@ def make_report(
         "selected": selected["id"],
         "rows": made,
         "controls": [row.as_dict() for row in controls],
+        "by_label": by_label(rows[0], rows[-1], scored_split(data).labels, data.labels, profile.task.label_kind),
         "datasets": [dataset_dict(done) for done in session.datasets],
         "findings": _findings(session, data),
         "data": {
@@ -69,6 +70,11 @@ def make_report(
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
     }
+
+
+def scored_split(data: Data) -> Rows:
+    """Return the rows that the figures of the report are of."""
+    return data.test if data.test is not None else data.validation
 
 
 def _findings(session: Session, data: Data) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from compactor.report.cascades import cascade_html
 from compactor.report.controls import control_sentences
 from compactor.report.figures import chain_evidence, main_cell
 from compactor.report.findings import all_findings
+from compactor.report.forgotten import forgotten_html
 from compactor.report.further_targets import further_html
 from compactor.report.key_figures import key_figures
 from compactor.report.markup import Child, Markup, element, join
@@ -54,6 +55,7 @@ def _sections(report: Report) -> list[Child]:
         *([_section("tries", "What was tried", list(tried))] if (tried := tried_html(report)) else []),
         *([_section("cascades", "Cascades", list(cascade))] if (cascade := cascade_html(report)) else []),
         _section("steps", "What each stage bought and paid", _steps(report)),
+        *([_section("forgotten", "What was forgotten", list(lost))] if (lost := forgotten_html(report)) else []),
         _section("parts", "Size by part", _parts(report)),
         _section("latency", "Latency by batch and length", _latency(report)),
         *([_section("further-targets", "Further targets", list(further))] if (further := further_html(report)) else []),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 
-from compactor.report import cascades, tries, words
+from compactor.report import cascades, forgotten, tries, words
 from compactor.report.controls import control_sentences
 from compactor.report.figures import cell_of, estimated_cell, main_cell, quality_gain, times_faster, times_smaller
 from compactor.report.findings import all_findings
@@ -25,6 +25,9 @@ def markdown(report: Report) -> str:
         stage_table(report),
         _further_table("What was tried", tries.NOTE, tries.HEAD, tries.tried_rows(report)),
         _further_table("Cascades", cascades.NOTE, cascades.HEAD, cascades.cascade_rows(report)),
+        _further_table(
+            "What was forgotten", forgotten.forgotten_note(report), forgotten.HEAD, forgotten.forgotten_rows(report)
+        ),
         _further(report),
         _controls(report),
         _findings(report),
