@@ -52,11 +52,10 @@ class Value:
 
 
 def stage_tables(report: Report) -> list[Markup]:
-    """Return two tables of the same rows: what each is worth, and how it runs."""
-    return [
-        _table(report, "What each row is worth", _worth(report)),
-        _table(report, "How each row runs", _running(report)),
-    ]
+    """Return two tables of the same rows: what each is worth, and, where anything was timed, how it runs."""
+    worth = _table(report, "What each row is worth", _worth(report))
+    timed = any(row.cells or row.load_ms is not None for row in report.every)
+    return [worth, _table(report, "How each row runs", _running(report))] if timed else [worth]
 
 
 def _worth(report: Report) -> tuple[tuple[str, str, str], ...]:

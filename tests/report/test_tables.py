@@ -68,6 +68,15 @@ def test_csv_names_are_no_formulas(record):
     assert first["run"] == "'=1+1"
 
 
+def test_a_run_without_times_has_no_table_of_them(record):
+    assert len(stage_tables(parse_report(record))) == 2
+    for row in record["rows"] + record["controls"]:
+        row |= {"latency_ms": [], "load_ms": None}
+    assert [title for table in stage_tables(parse_report(record)) for title in re.findall("<caption>(.*?)<", table)] == [
+        "What each row is worth"
+    ]
+
+
 def test_terminal(record):
     text = render(record)
     assert text.startswith("int8 student: 10.8x smaller, 3.5x faster, -0.8 points of accuracy; meets the budget.\n")
