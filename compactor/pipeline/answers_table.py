@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compactor.base.atomic import write_text
+from compactor.base.spreadsheet import as_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,7 +56,7 @@ def read_answers(folder: Path) -> dict[str, list[str]]:
 
 def _named(ids: np.ndarray, names: tuple[str, ...]) -> list[str]:
     """Return labels by name; nothing for a text without one."""
-    return [names[number] if number >= 0 else "" for number in ids.tolist()]
+    return [as_text(names[number]) if number >= 0 else "" for number in ids.tolist()]
 
 
 def _numbers(values: np.ndarray) -> list[str]:

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+from compactor.base.spreadsheet import as_text
 from compactor.report.rows import PARTS, Cell, Report, Row
 from compactor.report.words import noise_mark
 
@@ -74,5 +75,4 @@ def _field(value: Any) -> Any:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    # A name that a spreadsheet would take for a formula is kept as text.
-    return f"'{value}" if isinstance(value, str) and value[:1] in {"=", "+", "-", "@"} else value
+    return as_text(value) if isinstance(value, str) else value

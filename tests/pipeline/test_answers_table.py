@@ -29,6 +29,11 @@ def test_labels_stand_by_their_names_and_a_missing_one_is_empty(tmp_path: Path) 
     }
 
 
+def test_names_are_no_formulas(tmp_path: Path) -> None:
+    write_answers(tmp_path, [row("teacher", LOGITS)], LABELS, ("=1+1", "refund"), "class")
+    assert read_answers(tmp_path)["teacher"] == ["refund", "'=1+1", "refund"]
+
+
 def test_numbers_keep_every_digit(tmp_path: Path) -> None:
     values = np.array([[0.1], [2.5]], dtype=np.float32)
     write_answers(tmp_path, [row("teacher", values)], values[::-1], (), "number")
