@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compactor.base.atomic import write_text
+from compactor.base.atomic import fresh_file
 from compactor.base.spreadsheet import as_text
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from compactor.pipeline.record import Row
 
 NAME = "answers.csv"
+BLOCK_ROWS = 4096
 
 
 def write_answers(folder: Path, rows: Iterable[Row], labels: np.ndarray, names: tuple[str, ...], kind: str) -> None:
@@ -35,13 +36,19 @@ def write_answers(folder: Path, rows: Iterable[Row], labels: np.ndarray, names: 
     told = {row.id: row.answers for row in rows if row.answers is not None}
     if kind not in {"class", "number"} or not told:
         return
-    say: Callable[[np.ndarray], list[str]] = (lambda ids: _named(ids, names)) if kind == "class" else _numbers
-    answers = [say(given.argmax(axis=1) if kind == "class" else given) for given in told.values()]
+    columns = [labels, *told.values()]
+    with fresh_file(folder / NAME) as stream:
+        stream.write(_lines([["text", "label", *told]]))
+        for start in range(0, len(labels), BLOCK_ROWS):
+            parts = [column[start : start + BLOCK_ROWS] for column in columns]
+            said = [_named(part, names) if kind == "class" else _numbers(part) for part in parts]
+            stream.write(_lines(zip(range(start, start + len(parts[0])), *said, strict=True)))
+
+
+def _lines(rows: Iterable[Sequence[object]]) -> bytes:
     stream = io.StringIO()
-    table = csv.writer(stream, lineterminator="\n")
-    table.writerow(["text", "label", *told])
-    table.writerows(zip(range(len(labels)), say(labels), *answers, strict=True))
-    write_text(folder / NAME, stream.getvalue())
+    csv.writer(stream, lineterminator="\n").writerows(rows)
+    return stream.getvalue().encode("utf-8")
 
 
 def read_answers(folder: Path) -> dict[str, list[str]]:
@@ -54,8 +61,9 @@ def read_answers(folder: Path) -> dict[str, list[str]]:
     return dict(zip(head, (list(column) for column in zip(*lines, strict=True)), strict=True))
 
 
-def _named(ids: np.ndarray, names: tuple[str, ...]) -> list[str]:
-    """Return labels by name; nothing for a text without one."""
+def _named(given: np.ndarray, names: tuple[str, ...]) -> list[str]:
+    """Return labels by name, of ids or of logits; nothing for a text without one."""
+    ids = given.argmax(axis=1) if given.ndim == 2 else given
     return [as_text(names[number]) if number >= 0 else "" for number in ids.tolist()]
 
 
