@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from compactor.base.arrays import new_array
 from compactor.base.atomic import fresh_folder
 from compactor.base.errors import StageError
 from compactor.base.reporter import Reporter
@@ -148,7 +149,7 @@ def write_inside(
     model.to(device).eval()
     with fresh_folder(folder) as scratch, reporter.bar("looking inside the teacher", len(encoded), "rows") as bar:
         for name, width in parts.widths(teacher).items():
-            np.lib.format.open_memmap(_file(scratch, name), mode="w+", dtype=np.float32, shape=(pieces, width))
+            new_array(_file(scratch, name), (pieces, width))
         for number, rows in enumerate(by_length(np.asarray(encoded.lengths), BATCH_ROWS, BLOCK_ROWS)):
             if number % (BLOCK_ROWS // BATCH_ROWS) == 0:
                 files = {name: np.load(_file(scratch, name), mmap_mode="r+") for name in parts.widths(teacher)}

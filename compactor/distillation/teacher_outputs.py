@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from compactor.base.arrays import new_array
 from compactor.base.atomic import read_json, write_json
 from compactor.base.errors import StageError
 from compactor.base.reporter import Reporter
@@ -142,7 +143,7 @@ class _Files:
         if kept is not None:
             shapes |= {INDICES: (np.int32, tuple(self.shape)), REST: (np.float32, (answers,))}
         for name, (kind, shape) in shapes.items():
-            np.lib.format.open_memmap(folder / name, mode="w+", dtype=kind, shape=shape)
+            new_array(folder / name, shape, kind)
         self.names = tuple(shapes)
         self.reopen()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from compactor.base.arrays import new_array
 from compactor.base.atomic import read_json, write_json
 from compactor.base.errors import StageError
 from compactor.base.finding import Finding
@@ -99,14 +100,13 @@ def answered(work: Work, folder: Path, content: str, rows: Rows) -> np.ndarray:
 
     def build(target: Path) -> None:
         known: np.ndarray = np.load(folder / "train.npy", mmap_mode="r")
-        made = np.lib.format.open_memmap(target / "logits.npy", mode="w+", dtype=np.float32, shape=(len(rows), known.shape[1]))
+        made = new_array(target / "logits.npy", (len(rows), known.shape[1]))
         made[: len(known)] = known
         if len(rows) > len(known):
             further = rows.select(np.arange(len(known), len(rows)))
             logits = _asked(stage, work, open_black_box(stage, work), further)
             refuse_unanswered(logits, further, "new")
             made[len(known) :] = logits
-        made.flush()
 
     kept = work.derive("teacher-outputs", {"teacher": content, "rows": rows.fingerprint, "version": 1}, build)
     logits: np.ndarray = np.load(kept / "logits.npy", mmap_mode="r")

@@ -133,6 +133,7 @@ def _write_mean(answers: Sequence[np.ndarray], weights: Sequence[float], problem
     import numpy as np
     import torch
 
+    from compactor.base.arrays import new_array
     from compactor.distillation.regimes.averaging import mean_of_answers
 
     shapes = {answer.shape for answer in answers}
@@ -140,11 +141,10 @@ def _write_mean(answers: Sequence[np.ndarray], weights: Sequence[float], problem
         told = ", ".join(str(shape) for shape in sorted(shapes))
         raise StageError("L190", f"the teachers answer in different shapes: {told}", "all need the data's labels")
     rows = len(answers[0])
-    target = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=answers[0].shape)
+    target = new_array(path, answers[0].shape)
     for start in range(0, rows, 4096):
         block = [torch.from_numpy(np.array(answer[start : start + 4096], dtype=np.float32)) for answer in answers]
         target[start : start + 4096] = mean_of_answers(block, weights, problem_type).numpy()
-    target.flush()
 
 
 def _prepared(work: Work, name: str) -> Path:
