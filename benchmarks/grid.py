@@ -225,7 +225,8 @@ def _points(pair: dict[str, Any] | None) -> str:
     if pair is None:
         return ""
     low, high = (100 * end for end in pair["ci95"])
-    return f"{100 * pair['difference']:+.2f} [{low:+.2f}, {high:+.2f}] ({pair['p']:.3f})"
+    chance = f"{pair['p']:.3f}" if pair["p"] >= 0.001 else "< 0.001"
+    return f"{100 * pair['difference']:+.2f} [{low:+.2f}, {high:+.2f}] ({chance})"
 
 
 def _mean(runs: list[dict[str, Any]], name: str) -> float:
