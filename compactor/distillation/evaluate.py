@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,17 +53,23 @@ def answer(
         batch_size: rows answered together.
         block_rows: rows are sorted by length inside blocks of so many, one block after the other; by default all together.
     """
+    with answering(model, threads) as device, (reporter or Reporter()).bar("answers", len(encoded), "rows") as bar:
+        for rows in by_length(np.asarray(encoded.lengths), batch_size, block_rows or max(1, len(encoded))):
+            with torch.inference_mode():
+                output = model(**feed(model, encoded.batch(rows), device)).logits.float().cpu().numpy()
+            yield encoded.answer_rows(rows), encoded.gather(output, rows)
+            bar.advance(len(rows))
+
+
+@contextmanager
+def answering(model: Any, threads: int) -> Iterator[torch.device]:
+    """Put a model into `eval()`, on a GPU when there is one, and back where it was afterwards; give the device."""
     torch.set_num_threads(threads)
     home = next(model.parameters()).device
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device).eval()
     try:
-        with (reporter or Reporter()).bar("answers", len(encoded), "rows") as bar:
-            for rows in by_length(np.asarray(encoded.lengths), batch_size, block_rows or max(1, len(encoded))):
-                with torch.inference_mode():
-                    output = model(**feed(model, encoded.batch(rows), device)).logits.float().cpu().numpy()
-                yield encoded.answer_rows(rows), encoded.gather(output, rows)
-                bar.advance(len(rows))
+        yield device
     finally:
         model.to(home)
 

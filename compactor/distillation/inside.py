@@ -19,7 +19,7 @@ from compactor.base.arrays import new_array
 from compactor.base.atomic import fresh_folder
 from compactor.base.errors import StageError
 from compactor.base.reporter import Reporter
-from compactor.distillation.evaluate import by_length
+from compactor.distillation.evaluate import answering, by_length
 from compactor.distillation.recording import Recorder
 from compactor.models.feeding import feed
 
@@ -84,12 +84,12 @@ class TeacherInside:
             rows: their numbers.
             mask: int64 (rows, length), 1 where a piece is; the tensors go to its device.
         """
-        places = mask.cpu().numpy().astype(bool)
-        flat = (self._starts[rows, None] + np.arange(places.shape[1])[None, :])[places]
+        real = mask.cpu().numpy().astype(bool)
+        places = _places(self._starts, rows, real)
 
         def padded(kept: np.ndarray) -> Tensor:
-            values = np.zeros((*places.shape, kept.shape[1]), dtype=np.float32)
-            values[places] = kept[flat]
+            values = np.zeros((*real.shape, kept.shape[1]), dtype=np.float32)
+            values[real] = kept[places]
             return torch.from_numpy(values).to(mask.device)
 
         relations = {}
@@ -143,23 +143,22 @@ def write_inside(
         threads: cores that torch may use.
         reporter: gets a bar.
     """
-    torch.set_num_threads(threads)
-    pieces, starts = int(np.sum(encoded.lengths)), _starts(encoded)
-    home, device = next(model.parameters()).device, torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model.to(device).eval()
-    with fresh_folder(folder) as scratch, reporter.bar("looking inside the teacher", len(encoded), "rows") as bar:
-        for name, width in parts.widths(teacher).items():
+    pieces, starts, widths = int(np.sum(encoded.lengths)), _starts(encoded), parts.widths(teacher)
+    with (
+        answering(model, threads) as device,
+        fresh_folder(folder) as scratch,
+        reporter.bar("looking inside the teacher", len(encoded), "rows") as bar,
+    ):
+        for name, width in widths.items():
             new_array(_file(scratch, name), (pieces, width))
         for number, rows in enumerate(by_length(np.asarray(encoded.lengths), BATCH_ROWS, BLOCK_ROWS)):
             if number % (BLOCK_ROWS // BATCH_ROWS) == 0:
-                files = {name: np.load(_file(scratch, name), mmap_mode="r+") for name in parts.widths(teacher)}
+                files = {name: np.load(_file(scratch, name), mmap_mode="r+") for name in widths}
             batch = encoded.batch(rows)
-            places = batch["attention_mask"].astype(bool)
-            flat = (starts[rows, None] + np.arange(places.shape[1])[None, :])[places]
+            real = batch["attention_mask"].astype(bool)
             for name, values in _look(model, feed(model, batch, device), parts):
-                files[name][flat] = values.float().cpu().numpy()[places]
+                files[name][_places(starts, rows, real)] = values.float().cpu().numpy()[real]
             bar.advance(len(rows))
-    model.to(home)
 
 
 def _look(model: Any, inputs: Mapping[str, Tensor], parts: InsideParts) -> Iterator[tuple[str, Tensor]]:
@@ -176,6 +175,12 @@ def _starts(encoded: Encoded) -> np.ndarray:
     """Return where each row's pieces begin, int64 (rows,)."""
     starts: np.ndarray = np.concatenate([[0], np.cumsum(encoded.lengths)[:-1]])
     return starts
+
+
+def _places(starts: np.ndarray, rows: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Return where the pieces of some rows lie in a file, int64 (pieces,); `real` is bool (rows, length), padding on the right."""
+    places: np.ndarray = (starts[rows, None] + np.arange(real.shape[1])[None, :])[real]
+    return places
 
 
 def _file(folder: Path, name: str) -> Path:
