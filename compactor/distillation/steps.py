@@ -47,7 +47,8 @@ class Steps:
     def make(self, rows: np.ndarray, step: int) -> tuple[Tensor, float]:
         """Make one step; return (loss and each term's mean before its weight, float32 (1 + terms,)) and the learning rate."""
         settings, objective = self.job.settings, self.job.objective
-        self.job.model.train()
+        if not self.job.model.training:  # every module is visited otherwise, at every step
+            self.job.model.train()
         objective.train()
         rate = learning_rate_at(settings, step, self.steps)
         for group in self.optimizer.param_groups:
@@ -71,7 +72,7 @@ class Steps:
         counts = None if parts == 1 else self._counts(mine, batches)
         figures = torch.zeros(1 + len(self.job.objective.terms), device=self.crew.device)
         for number, (part, batch) in enumerate(zip(mine, batches, strict=True)):
-            _reseed(self.job.seed, step, self.crew.rank, number)
+            _reseed(self.crew.device, self.job.seed, step, self.crew.rank, number)
             total, shares = self.job.objective(
                 self.job.model,
                 feed(self.job.model, batch, self.crew.device),
@@ -122,7 +123,11 @@ def _mask(batch: Mapping[str, np.ndarray]) -> np.ndarray:
     return batch["attention_mask"] if "attention_mask" in batch else np.ones((len(batch["labels"]), 1), dtype=np.int64)
 
 
-def _reseed(*moment: int) -> None:
-    """Set torch's generator by the moment, so that dropout needs no state in a checkpoint and differs between processes."""
+def _reseed(device: torch.device, *moment: int) -> None:
+    """Set the device's generator by the moment, so that dropout needs no state in a checkpoint and differs between processes."""
     seed, *rest = moment
-    torch.manual_seed(int(np.random.SeedSequence((seed, *rest, DROPOUT)).generate_state(1, np.uint64)[0]))
+    drawn = int(np.random.SeedSequence((seed, *rest, DROPOUT)).generate_state(1, np.uint64)[0])
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(drawn)  # torch.manual_seed would look for devices that are not there, at every step
+    else:
+        torch.manual_seed(drawn)

@@ -80,7 +80,7 @@ def test_dropout_follows_from_the_moment_and_differs_between_parts() -> None:
     from compactor.distillation.steps import _reseed
 
     def draw(*moment: int) -> Any:
-        _reseed(*moment)
+        _reseed(torch.device("cpu"), *moment)
         return torch.rand(20)
 
     assert torch.equal(draw(0, 5, 0, 0), draw(0, 5, 0, 0))
