@@ -13,7 +13,7 @@ from compactor.stages._inputs import encoded
 
 if TYPE_CHECKING:
     from compactor.distillation.inside import TeacherInside
-    from compactor.distillation.losses import LossTerm
+    from compactor.distillation.losses import LossTerm, Shape
     from compactor.distillation.trainer import TrainSettings
     from compactor.stages._contract import Work
 
@@ -36,7 +36,8 @@ def keep_inside(
     """Return what the losses read inside a teacher for all rows of `training`; None where it must run at every step, or better does.
 
     It must where every step sees other pieces (`piece_dropout`), where rows are not texts with one answer, and where the files would be
-    larger than is allowed or than half of what is free. It better does for a single epoch.
+    larger than is allowed or than half of what is free. It better does for a single epoch. Nothing is kept either for losses that cannot
+    apply to these models: the objective says why, before any work.
 
     Args:
         work: gives rows, threads and the reporter.
@@ -55,7 +56,10 @@ def keep_inside(
     rows, shape = encoded(work, tokenizer, "training"), shape_of(teacher)
     if not isinstance(rows, Encoded) or rows.answers != len(rows) or settings.piece_dropout or settings.epochs <= 1:
         return None
-    parts = InsideParts.of(losses, [shape_of(student) for student in students], shape)
+    shapes = [shape_of(student) for student in students]
+    if not _fits(losses, shapes, shape):
+        return None
+    parts = InsideParts.of(losses, shapes, shape)
     size = 4 * int(np.sum(rows.lengths)) * sum(parts.widths(shape).values())
     folder = place / FOLDER
     if not folder.is_dir():
@@ -65,3 +69,10 @@ def keep_inside(
             return None
         write_inside(teacher, rows, folder, parts, shape, threads=work.threads, reporter=work.reporter)
     return TeacherInside(folder, parts, shape, rows)
+
+
+def _fits(losses: tuple[LossTerm, ...], students: Sequence[Shape], teacher: Shape) -> bool:
+    """Whether every loss can apply to these models; attention is not recorded of models without known heads."""
+    if any(term.loss.wants() & {"relations"} for term in losses) and not all(shape.heads for shape in (*students, teacher)):
+        return False
+    return not any(list(term.loss.unfit(student, teacher)) for term in losses for student in students)

@@ -100,6 +100,30 @@ def test_what_is_read_inside_the_teacher_is_kept_or_computed_at_every_step(
 
 
 @pytest.mark.model
+@pytest.mark.parametrize("loss", [{"minilm": {"teacher_layer": 7}}, {"hidden_states": {"layers": [[1, 9]]}}])
+def test_a_loss_that_cannot_apply_is_told_before_the_teacher_is_looked_into(
+    loss: dict[str, Any], data: Any, teacher: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from compactor.distillation import inside
+
+    monkeypatch.setattr(inside, "write_inside", lambda *given, **named: pytest.fail("looked into for nothing"))
+    with pytest.raises(StageError, match="L140"):
+        distill(tmp_path, data, teacher, student={"layers": 1}, losses=[loss])
+
+
+@pytest.mark.model
+def test_models_without_layers_or_heads_keep_nothing() -> None:
+    from compactor.distillation.losses import Shape, parse_losses
+    from compactor.stages._inside import _fits
+
+    layered, decoder, bag = Shape(2, 8, (8, 8), (2, 2)), Shape(2, 8, causal=True), Shape(0, 8)
+    assert _fits(parse_losses(["minilm", "hidden_states"]), [layered], layered)
+    assert not _fits(parse_losses(["minilm"]), [layered], decoder)
+    assert not _fits(parse_losses(["minilm"]), [bag], layered)
+    assert not _fits(parse_losses(["hidden_states"]), [layered, bag], layered)
+
+
+@pytest.mark.model
 def test_the_teacher_answers_once_for_all_students(
     data: Any, teacher: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
