@@ -10,16 +10,19 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from compactor.base.environment import machine
 from compactor.base.errors import StageError
 
 Precision = Literal["auto", "fp32", "bf16"]
+# As /proc/cpuinfo spells them. ARM's were not tried.
+BF16_INSTRUCTIONS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
 def choose_precision(wanted: Precision, device: torch.device, model: nn.Module) -> Literal["fp32", "bf16"]:
-    """Return what a training computes in: `auto` is bf16 on a GPU that has it, and fp32 elsewhere.
+    """Return what a training computes in: `auto` is bf16 on a GPU or x86 processor that has it, and fp32 elsewhere.
 
-    On a CPU bf16 is run when it is asked for; without instructions of its own (AMX, AVX512-BF16) it is slower than fp32, measured 0.65
-    times as fast on AVX512-VNNI.
+    On other processors bf16 is run when it is asked for; without instructions of its own (AMX, AVX512-BF16) it is slower than fp32,
+    measured 0.65 times as fast on AVX512-VNNI alone and 1.3 to 3.2 times as fast on AVX512-BF16 (benchmarks/README.md).
 
     Raises:
         StageError: L155 bf16 is asked for and the GPU has none, or the model has no body apart from its head.
@@ -29,8 +32,13 @@ def choose_precision(wanted: Precision, device: torch.device, model: nn.Module) 
     if wanted == "bf16" and (gpu_without or whole):
         what = "this GPU has no bf16" if gpu_without else f"{type(model).__name__} has no body apart from its head"
         raise StageError("L155", f"train.precision is bf16, and {what}", "set train.precision: fp32")
-    able = device.type == "cuda" and not gpu_without and not whole
+    able = not whole and (not gpu_without if device.type == "cuda" else device.type == "cpu" and processor_has_bf16())
     return "bf16" if wanted == "bf16" or (wanted == "auto" and able) else "fp32"
+
+
+def processor_has_bf16() -> bool:
+    """Return whether products of bf16 numbers have instructions of their own here, as far as that was tried: AVX512-BF16 and AMX."""
+    return not BF16_INSTRUCTIONS.isdisjoint(machine()["instruction_sets"])
 
 
 @contextmanager

@@ -38,7 +38,7 @@ class TrainSettings(Settings):
     )
     precision: Literal["auto", "fp32", "bf16"] = setting(
         "auto",
-        "numbers inside the layers: auto is bf16 on a GPU that has it and fp32 elsewhere; logits and losses are always fp32",
+        "numbers inside the layers: auto is bf16 on a GPU or x86 processor that has it, fp32 elsewhere; logits and losses are always fp32",
     )
     quantization_aware: QuantizationAware | None = setting(
         None, "train for the quantize stage that follows, rounding as its graph will: {method: dynamic-int8}"

@@ -75,14 +75,36 @@ def test_layers_computed_again_give_the_same_gradients_dropout_included(rows: An
     assert calls == [1], "the model is as it was"
 
 
-def test_auto_is_fp32_on_a_cpu_and_what_cannot_be_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("instructions", "chosen"),
+    [
+        (["avx2", "avx512_vnni"], "fp32"),
+        (["avx512_bf16", "avx512_vnni"], "bf16"),
+        (["amx_bf16", "amx_tile"], "bf16"),
+        (["asimd", "bf16"], "fp32"),
+    ],
+)
+def test_auto_is_bf16_on_a_processor_that_has_it(instructions: list[str], chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from torch import nn
+
+    from compactor.distillation import precision
+
+    monkeypatch.setattr(precision, "machine", lambda: {"instruction_sets": instructions})
+    assert precision.choose_precision("auto", torch.device("cpu"), tiny.model(1)) == chosen
+    assert precision.choose_precision("auto", torch.device("cpu"), nn.Linear(2, 2)) == "fp32", (
+        "it has no body apart from its head"
+    )
+
+
+def test_what_cannot_be_is_refused() -> None:
     import torch
     from torch import nn
 
     from compactor.distillation.precision import choose_precision, computing_again
 
     model, cpu = tiny.model(1), torch.device("cpu")
-    assert choose_precision("auto", cpu, model) == "fp32"
+    assert choose_precision("fp32", cpu, model) == "fp32"
     assert choose_precision("bf16", cpu, model) == "bf16"
     with pytest.raises(StageError, match="no body apart from its head"):
         choose_precision("bf16", cpu, nn.Linear(2, 2))

@@ -60,7 +60,12 @@ def main(folder: Path, accumulate: int, optimizer: str, checkpoint_seconds: floa
         data,
         objective,
         TrainSettings(
-            **settings, accumulate=accumulate, optimizer=optimizer, keep="best", checkpoint_seconds=checkpoint_seconds
+            **settings,
+            accumulate=accumulate,
+            optimizer=optimizer,
+            keep="best",
+            checkpoint_seconds=checkpoint_seconds,
+            precision="fp32",  # to compare gradients closely
         ),  # type: ignore[arg-type]
         seed=5,
         threads=2,
