@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from compactor.base.reporter import Reporter
+from compactor.distillation.precision import Precision, choose_precision, computing_in
 from compactor.models.feeding import feed
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def answer(
     reporter: Reporter | None = None,
     batch_size: int = 32,
     block_rows: int | None = None,
+    precision: Precision = "fp32",
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield a model's answers batch by batch: where they belong among all answers, int64 (n,), and they, float32 (n, outputs).
 
@@ -52,8 +54,16 @@ def answer(
         reporter: gets a bar.
         batch_size: rows answered together.
         block_rows: rows are sorted by length inside blocks of so many, one block after the other; by default all together.
+        precision: what the layers compute in; the head and the answers are fp32.
+
+    Raises:
+        StageError: L155 a precision that this model cannot have.
     """
-    with answering(model, threads) as device, (reporter or Reporter()).bar("answers", len(encoded), "rows") as bar:
+    with (
+        answering(model, threads) as device,
+        computing_in(choose_precision(precision, device, model), model, device),
+        (reporter or Reporter()).bar("answers", len(encoded), "rows") as bar,
+    ):
         for rows in by_length(np.asarray(encoded.lengths), batch_size, block_rows or max(1, len(encoded))):
             with torch.inference_mode():
                 output = model(**feed(model, encoded.batch(rows), device)).logits.float().cpu().numpy()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from compactor.distillation.keeping import TeacherOutputs
     from compactor.distillation.losses import TopLogits
+    from compactor.distillation.precision import Precision
 
 LOGITS, INDICES, REST, MANIFEST = "logits.npy", "indices.npy", "rest.npy", "teacher_outputs.json"
 # Rows answered before the files are closed and opened again, so that what is written does not stay in memory.
@@ -36,6 +37,7 @@ def write_teacher_logits(
     threads: int,
     reporter: Reporter,
     kept: TeacherOutputs | None = None,
+    precision: Precision = "fp32",
 ) -> None:
     """Answer every row of a split and write the answers with what they belong to; memory does not grow with the rows.
 
@@ -48,16 +50,17 @@ def write_teacher_logits(
         threads: cores that torch may use.
         reporter: gets a bar.
         kept: how much of each answer; by default all.
+        precision: what the teacher's layers compute in; its head and what is written are fp32.
 
     Raises:
-        StageError: L160 an answer is not a number; L162 as many logits shall be kept as there are labels.
+        StageError: L155 a precision that this teacher cannot have; L160 an answer is not a number; L162 as many logits shall be kept
+            as there are labels.
     """
     from compactor.distillation.evaluate import answer
 
     files: _Files | None = None
-    for number, (places, logits) in enumerate(
-        answer(model, encoded, threads=threads, reporter=reporter, block_rows=BLOCK_ROWS)
-    ):
+    told = answer(model, encoded, threads=threads, reporter=reporter, block_rows=BLOCK_ROWS, precision=precision)
+    for number, (places, logits) in enumerate(told):
         _check_finite(logits, places)
         if files is None:
             files = _Files(folder, encoded.answers, logits.shape[1], kept)

@@ -168,7 +168,7 @@ class Course:
         """Return what the losses need of the teachers; a model that is looked into is loaded once for all lessons."""
         losses, work = lesson.losses, self.work
         answers, inside = asks_for(losses)
-        signal = signal_of(work, self.teachers, losses, self.stage.teacher_outputs) if answers else None
+        signal = signal_of(work, self.teachers, losses, self.stage.teacher_outputs, lesson.train.precision) if answers else None
         if not inside:
             return signal
         model, kept = self._looked_into(), None

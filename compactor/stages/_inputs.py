@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from compactor.data import Encoded, Rows
+    from compactor.distillation.precision import Precision
     from compactor.stages._contract import Work
 
 # `training` is `train` followed by the rows that a stage such as augment made: the same rows as `train` where there is none.
@@ -66,7 +67,7 @@ def teacher_logits(work: Work, split: Split = "train") -> np.ndarray:
     return mean_logits(work, chain_teacher(work), split)
 
 
-def model_logits(work: Work, folder: Path, content: str, split: Split = "train") -> np.ndarray:
+def model_logits(work: Work, folder: Path, content: str, split: Split = "train", precision: Precision = "fp32") -> np.ndarray:
     """Return a model's logits on a split, float32 (rows, labels), memory-mapped; row i belongs to the i-th row of the split.
 
     Computed once for this model's bytes, these rows and this length, by PyTorch.
@@ -76,22 +77,26 @@ def model_logits(work: Work, folder: Path, content: str, split: Split = "train")
         folder: a torch model folder, labels in the data's order.
         content: hash of the folder's files.
         split: which rows.
+        precision: what its layers compute in; its head is fp32.
     """
     from compactor.distillation.teacher_outputs import teacher_logits as read
     from compactor.distillation.teacher_outputs import write_teacher_logits
     from compactor.models.tokenizer import max_length
     from compactor.stages._answering import MANIFEST, answered
-    from compactor.stages._small_teacher import load_teacher
+    from compactor.stages._small_teacher import NOTE, load_teacher
 
     rows = rows_of(work, split)
+    if (folder / NOTE).is_file():
+        precision = "fp32"  # it answers in 8 or 4 bits, by kernels of its own
     if (folder / MANIFEST).is_file():
         return answered(work, folder, content, rows)
-    identity = {"teacher": content, "rows": rows.fingerprint, "max_length": max_length(folder), "version": 1}
+    identity = {"teacher": content, "rows": rows.fingerprint, "max_length": max_length(folder), "version": 2}
+    identity |= {"precision": precision}
 
     def build(target: Path) -> None:
         work.reporter.say(f"the teacher answers {len(rows)} {split} rows")
-        arrays = encoded(work, folder, split)
-        write_teacher_logits(load_teacher(work, folder), arrays, target, identity, threads=work.threads, reporter=work.reporter)
+        how: Any = {"threads": work.threads, "reporter": work.reporter, "precision": precision}
+        write_teacher_logits(load_teacher(work, folder), encoded(work, folder, split), target, identity, **how)
 
     return read(work.derive("teacher-outputs", identity, build), identity, rows.answers)
 

@@ -131,7 +131,8 @@ class Course:
         if inside and tokenizer_hash(self.tokenizer) != tokenizer_hash(teacher_folder(self.work)):
             sentence = f"a loss of {self.stage}.recover looks inside the teacher, whose vocabulary is not the pruned one"
             raise StageError("K402", sentence, "use hinton and cross_entropy, or prune the vocabulary in a stage of its own")
-        signal, place = teacher_signal(self.work, losses), self.work.checkpoints / f"recovering{self.label.replace(' ', '-')}"
+        signal = teacher_signal(self.work, losses, settings.precision)
+        place = self.work.checkpoints / f"recovering{self.label.replace(' ', '-')}"
         if inside and signal is not None:
             kept = keep_inside(self.work, signal.model, [self.model], losses, settings, self.tokenizer, place)
             signal = replace(signal, inside=kept)

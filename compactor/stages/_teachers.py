@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from compactor.distillation.keeping import TeacherOutputs
     from compactor.distillation.losses import LossTerm
     from compactor.distillation.objective import TeacherSignal
+    from compactor.distillation.precision import Precision
     from compactor.distillation.teacher_outputs import KeptTop
     from compactor.stages._contract import Work
     from compactor.stages._inputs import Split
@@ -73,7 +74,9 @@ def content_of(folder: Path) -> str:
     return hash_value({name: entry["sha256"] for name, entry in hash_folder(folder).items() if not name.startswith(MEMBERS)})
 
 
-def mean_logits(work: Work, teachers: Sequence[TeacherModel], split: Split = "training") -> np.ndarray:
+def mean_logits(
+    work: Work, teachers: Sequence[TeacherModel], split: Split = "training", precision: Precision = "fp32"
+) -> np.ndarray:
     """Return the teachers' answers to a split as one, float32 (rows, labels), memory-mapped; see `mean_of_answers`.
 
     Each teacher's own answers are kept too, so that another mixture of the same teachers asks none of them again.
@@ -82,11 +85,12 @@ def mean_logits(work: Work, teachers: Sequence[TeacherModel], split: Split = "tr
 
     from compactor.stages._inputs import model_logits
 
-    answers = [model_logits(work, teacher.folder, teacher.content, split) for teacher in teachers]
+    answers = [model_logits(work, teacher.folder, teacher.content, split, precision) for teacher in teachers]
     if len(answers) == 1:
         return answers[0]
     identity = [[teacher.content, teacher.weight] for teacher in teachers]
-    parts = {"teachers": identity, "rows": [_print(work, split)], "problem_type": problem_type(work.task), "version": 1}
+    parts = {"teachers": identity, "rows": [_print(work, split)], "problem_type": problem_type(work.task), "version": 2}
+    parts |= {"precision": precision}
 
     def build(folder: Path) -> None:
         _write_mean(answers, [teacher.weight for teacher in teachers], problem_type(work.task), folder / "logits.npy")
@@ -96,11 +100,15 @@ def mean_logits(work: Work, teachers: Sequence[TeacherModel], split: Split = "tr
 
 
 def signal_of(
-    work: Work, teachers: Sequence[TeacherModel], losses: Sequence[LossTerm], kept: TeacherOutputs | None = None
+    work: Work,
+    teachers: Sequence[TeacherModel],
+    losses: Sequence[LossTerm],
+    kept: TeacherOutputs | None = None,
+    precision: Precision = "fp32",
 ) -> TeacherSignal | None:
     """Return what losses need of these teachers: their answers, the first one itself too if a loss looks inside, None if none asks.
 
-    With `kept`, only the highest logits of each answer.
+    With `kept`, only the highest logits of each answer. `precision` is what teachers answer in; what is looked into is fp32.
     """
     from compactor.distillation.objective import TeacherSignal
     from compactor.stages._inputs import load_model
@@ -111,13 +119,17 @@ def signal_of(
         return None
     logits: np.ndarray | KeptTop | None = None
     if answers:
-        logits = mean_logits(work, teachers) if kept is None else top_answers(work, teachers, kept)
+        logits = (
+            mean_logits(work, teachers, precision=precision)
+            if kept is None
+            else top_answers(work, teachers, kept, precision=precision)
+        )
     return TeacherSignal(logits, load_model(work, teachers[0].folder) if inside else None)
 
 
-def teacher_signal(work: Work, losses: Sequence[LossTerm]) -> TeacherSignal | None:
+def teacher_signal(work: Work, losses: Sequence[LossTerm], precision: Precision = "fp32") -> TeacherSignal | None:
     """Return what losses need of the chain's teacher."""
-    return signal_of(work, chain_teacher(work), losses) if any(asks_for(losses)) else None
+    return signal_of(work, chain_teacher(work), losses, precision=precision) if any(asks_for(losses)) else None
 
 
 def asks_for(losses: Sequence[LossTerm]) -> tuple[bool, bool]:

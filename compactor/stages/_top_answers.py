@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from compactor.base.errors import StageError
 
 if TYPE_CHECKING:
     from compactor.distillation.keeping import TeacherOutputs
+    from compactor.distillation.precision import Precision
     from compactor.distillation.teacher_outputs import KeptTop
     from compactor.stages._contract import Work
     from compactor.stages._inputs import Split
     from compactor.stages._teachers import TeacherModel
 
 
-def top_answers(work: Work, teachers: Sequence[TeacherModel], kept: TeacherOutputs, split: Split = "training") -> KeptTop:
+def top_answers(
+    work: Work,
+    teachers: Sequence[TeacherModel],
+    kept: TeacherOutputs,
+    split: Split = "training",
+    precision: Precision = "fp32",
+) -> KeptTop:
     """Return the highest logits of the one teacher, memory-mapped; computed once for its bytes, these rows and these settings.
 
     Raises:
@@ -33,11 +40,12 @@ def top_answers(work: Work, teachers: Sequence[TeacherModel], kept: TeacherOutpu
         )
     teacher, rows = teachers[0], rows_of(work, split)
     identity = {"teacher": teacher.content, "rows": rows.fingerprint, "max_length": max_length(teacher.folder)}
-    identity |= {"top_k": kept.top_k, "temperature": kept.temperature, "version": 1}
+    identity |= {"top_k": kept.top_k, "temperature": kept.temperature, "precision": precision, "version": 2}
 
     def build(target: Path) -> None:
         work.reporter.say(f"the teacher answers {len(rows)} {split} rows; {kept.top_k} logits of each are kept")
         arrays, model = encoded_rows(work, teacher.folder, rows), load_teacher(work, teacher.folder)
-        write_teacher_logits(model, arrays, target, identity, threads=work.threads, reporter=work.reporter, kept=kept)
+        how: Any = {"threads": work.threads, "reporter": work.reporter, "precision": precision}
+        write_teacher_logits(model, arrays, target, identity, kept=kept, **how)
 
     return top_teacher_logits(work.derive("teacher-top-outputs", identity, build), identity, rows.answers)

@@ -41,6 +41,19 @@ def test_they_are_the_teachers_one_by_one_and_refused_for_anything_else(rows: An
         teacher_logits(tmp_path, identity, 61)
 
 
+def test_asked_for_in_bf16_the_layers_round_and_the_head_does_not(rows: Any, tmp_path: Path) -> None:
+    from compactor.distillation.teacher_outputs import teacher_logits, write_teacher_logits
+
+    teacher, given = tiny.model(3), []
+    teacher.classifier.register_forward_hook(lambda _module, inputs, output: given.extend([inputs[0].dtype, output.dtype]))
+    for precision in ("fp32", "bf16"):
+        (tmp_path / precision).mkdir()
+        write_teacher_logits(teacher, rows, tmp_path / precision, {}, threads=1, reporter=Reporter(), precision=precision)
+    exact, rounded = (teacher_logits(tmp_path / precision, {}, len(rows)) for precision in ("fp32", "bf16"))
+    assert {str(kind) for kind in given} == {"torch.float32"}
+    assert 0 < np.abs(rounded - exact).max() < 0.05 * np.abs(exact).max()
+
+
 def test_written_in_several_blocks_they_are_the_same(rows: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from compactor.distillation import teacher_outputs
 
