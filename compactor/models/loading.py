@@ -12,6 +12,7 @@ from torch import nn
 
 from compactor.base.errors import MissingError, StageError
 from compactor.base.finding import Finding
+from compactor.models.checkpoint import WEIGHTS, check_folder, check_head, check_missing, in_classifier
 from compactor.models.factorized import read_factor, shaped
 from compactor.models.families import describe, is_layered
 from compactor.models.labels import align_labels
@@ -23,9 +24,6 @@ from compactor.models.widths import read_widths, reshape
 
 if TYPE_CHECKING:
     from compactor.tasks import Task
-
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-HEAD_WORDS = ("classifier", "score", "qa_outputs", "lm_head", "pre_classifier", "pooler", "out_proj")
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def load_checkpoint(
     check_folder(folder)
     with quiet_transformers():
         config = _config(folder, trust_remote_code)
-        _check_head(config, folder, task, fresh_head=fresh_head)
+        check_head(config, folder, task, fresh_head=fresh_head)
         keep_head = not labels or not fresh_head or _same_labels(config, labels, task)
         if labels and not keep_head:
             config.num_labels = len(labels)
@@ -79,10 +77,10 @@ def load_checkpoint(
             model, missing = _reshaped(folder, config, task)
     if task.input_kind == "image":
         check_images(config, folder)
-    findings = _check_missing(missing, folder, fresh_head=fresh_head)
+    findings = check_missing(missing, folder, fresh_head=fresh_head)
     if labels:
         # One output has no order; its name is the data's column.
-        if keep_head and task.label_kind != "number" and not any(_in_classifier(name) for name in missing):
+        if keep_head and task.label_kind != "number" and not any(in_classifier(name) for name in missing):
             findings += align_labels(model, labels, folder)
         else:
             _name_labels(model, labels)
@@ -98,24 +96,6 @@ def _prepare_decoder(config: Any, folder: Path) -> None:
     if config.pad_token_id is None:
         config.pad_token_id = pad_id(folder)
     config.use_cache = False  # keys and values are kept for a next piece, and there is none
-
-
-def check_folder(folder: Path) -> None:
-    """Raise a sentence when a folder is not a checkpoint that can be read safely."""
-    if not (folder / "config.json").is_file():
-        raise StageError(
-            "L101", f"{folder} is not a model folder: it has no config.json", "give a folder saved by save_pretrained"
-        )
-    if any((folder / name).is_file() for name in WEIGHTS):
-        return
-    pickles = [path.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(pattern)]
-    if pickles:
-        raise StageError(
-            "L102",
-            f"{folder} has its weights only as {pickles[0]}, a pickle, which can run code when it is read",
-            "convert it once: AutoModelForSequenceClassification.from_pretrained(folder).save_pretrained(folder)",
-        )
-    raise StageError("L103", f"{folder} has no weights: model.safetensors is missing", "copy the whole checkpoint folder")
 
 
 def model_class(task: Task) -> Any:
@@ -208,48 +188,10 @@ def _broken(folder: Path, error: Exception) -> StageError:
     return StageError("L103", f"the weights in {folder} cannot be read: {text}", "copy the checkpoint again; it may be damaged")
 
 
-def _check_head(config: Any, folder: Path, task: Task, *, fresh_head: bool) -> None:
-    """Refuse a checkpoint that is to be used as it is and says itself that it has another head, or none."""
-    architectures = " ".join(getattr(config, "architectures", None) or [])
-    head = task.model_class.removeprefix("AutoModel")
-    if not fresh_head and task.label_kind != "vector" and architectures and head not in architectures:
-        raise StageError(
-            "L105",
-            f"{folder} is a {architectures}: it has no classification head"
-            if "Classification" not in architectures
-            else f"{folder} is a {architectures}: its head is not one {_spaced(head)}",
-            "fine-tune it: give the teacher stage train: {epochs: 8, learning_rate: 1.0e-4}",
-        )
-
-
-def _check_missing(missing: set[str], folder: Path, *, fresh_head: bool) -> tuple[Finding, ...]:
-    """Tell which weights were made anew; in a model that is used as it is, none may be."""
-    body = sorted(name for name in missing if not any(word in name.split(".") for word in HEAD_WORDS))
-    if body:
-        sentence = f"{folder} lacks {len(body)} weights of the encoder, the first is {body[0]}"
-        raise StageError("L104", sentence, "it may belong to another model class, or be damaged")
-    if missing and not fresh_head:
-        sentence = f"{folder} has no trained head ({', '.join(sorted(missing))})"
-        raise StageError("L105", sentence, "fine-tune it: give the teacher stage train: {...}")
-    if any("pooler" in name for name in missing):
-        sentence = "the checkpoint has no pooler; it is trained from random weights together with the head"
-        return (Finding("L108", "note", sentence, "nothing to do", str(folder)),)
-    return ()
-
-
-def _in_classifier(name: str) -> bool:
-    return "pooler" not in name.split(".") and any(word in name.split(".") for word in HEAD_WORDS)
-
-
 def _same_labels(config: Any, labels: tuple[str, ...], task: Task) -> bool:
     if task.label_kind == "number":
         return len(config.id2label) == 1
     return set(config.id2label.values()) == set(labels)
-
-
-def _spaced(name: str) -> str:
-    """Return a class name in words: `ForTokenClassification` → `for token classification`."""
-    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in name).strip()
 
 
 def _name_labels(model: Any, labels: tuple[str, ...]) -> None:

@@ -107,7 +107,7 @@ def _read(folder: Path) -> Any:
     """Read an encoder without its head: float32, eager attention."""
     from transformers import AutoModel
 
-    from compactor.models.loading import check_folder
+    from compactor.models.checkpoint import check_folder
     from compactor.models.quiet import quiet_transformers
 
     check_folder(folder)
