@@ -17,13 +17,13 @@ from compactor.models.families import is_layered
 from compactor.models.reading import copy_reader
 from compactor.models.widths import layer_widths
 from compactor.pruning.activations import run_model
+from compactor.pruning.characters import Characters
 from compactor.pruning.layers import cut_layers, layers_to_keep
 from compactor.pruning.narrow import Kept, narrow
 from compactor.pruning.positions import position_table
 from compactor.pruning.prediction import predicted_parameters
 from compactor.pruning.scores import TAYLOR
 from compactor.pruning.stream import cut_stream, narrower_parameters
-from compactor.pruning.vocabulary import Characters
 from compactor.pruning.width import Part
 from compactor.stages._fitting import fit_model, validation_value
 from compactor.stages._inputs import encoded, load_model, teacher_folder, tokenizer_hash

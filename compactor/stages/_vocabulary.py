@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from compactor.base.finding import Finding
-from compactor.pruning.vocabulary import Characters, Choice, compare_encodings, prune_vocabulary
+from compactor.pruning.characters import Characters
+from compactor.pruning.vocabulary import Choice, compare_encodings, prune_vocabulary
 from compactor.pruning.wordpiece import WordPieceFile
 from compactor.stages._inputs import encoded
 
