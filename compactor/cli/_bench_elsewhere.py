@@ -83,7 +83,7 @@ def finish(arguments: argparse.Namespace, records: dict[str, dict[str, Any]]) ->
     if arguments.add_to:
         from compactor.pipeline.elsewhere import add_to_report
         from compactor.report import write
-        from compactor.report.rows import find_run
+        from compactor.report.reading import find_run
 
         folder = find_run(arguments.add_to, Path("runs"))
         add_to_report(folder, list(records.values()))

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     from compactor.report import compare
     from compactor.report.comparison_text import comparison_text
     from compactor.report.gates import parse_gate
-    from compactor.report.rows import find_run
+    from compactor.report.reading import find_run
 
     gates = [parse_gate(text) for text in arguments.fail_if]
     folders = [find_run(name, arguments.runs) for name in (arguments.first, arguments.second)]

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write the pages and print their paths."""
     from compactor.report import write
-    from compactor.report.rows import find_run
+    from compactor.report.reading import find_run
 
     written = write(find_run(arguments.run_folder, arguments.runs))
     for path in written:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from compactor.report.comparison import compare
     from compactor.report.pages import write
-    from compactor.report.rows import read_report
+    from compactor.report.reading import read_report
     from compactor.report.terminal import render
 
 __all__ = ["compare", "read_report", "render", "write"]
 
-_HOMES = {"compare": "comparison", "read_report": "rows", "render": "terminal", "write": "pages"}
+_HOMES = {"compare": "comparison", "read_report": "reading", "render": "terminal", "write": "pages"}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,8 @@ from typing import Any
 from compactor.base.errors import CompactorError
 from compactor.report.answers import Change, paired_change
 from compactor.report.figures import CellKey, Estimate, cell_of, difference, main_cell, ratio
-from compactor.report.rows import Report, Row, read_report
+from compactor.report.reading import read_report
+from compactor.report.rows import Report, Row
 
 SAME_MACHINE = ("machine", "cpu_model", "instruction_sets", "cores_allowed", "governor")
 

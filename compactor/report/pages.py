@@ -8,7 +8,7 @@ from compactor.base.atomic import write_text
 from compactor.report.csv_table import csv_table
 from compactor.report.html import page
 from compactor.report.markdown import markdown
-from compactor.report.rows import read_report, report_file
+from compactor.report.reading import read_report, report_file
 
 
 def write(run_folder: Path) -> list[Path]:

@@ -10,7 +10,8 @@ from compactor.report import words
 from compactor.report.controls import control_sentences
 from compactor.report.figures import cell_of, estimated_cell, main_cell, quality_gain, times_faster, times_smaller
 from compactor.report.further_targets import further_lines
-from compactor.report.rows import Report, Row, parse_report
+from compactor.report.reading import parse_report
+from compactor.report.rows import Report, Row
 from compactor.report.verdict import verdict
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from compactor.report.figures import Estimate, main_cell, quality_gain, times_faster, times_smaller
-from compactor.report.rows import Report, parse_report
+from compactor.report.reading import parse_report
+from compactor.report.rows import Report
 from compactor.report.words import listed, metric_title, plain, points, precision_of, significant, times
 
 

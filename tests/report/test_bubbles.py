@@ -7,7 +7,7 @@ import pytest
 
 from compactor.report.bubble_chart import NARROW, WIDE, bubble_chart, described
 from compactor.report.bubbles import pareto, radius_of, shown_rows
-from compactor.report.rows import parse_report
+from compactor.report.reading import parse_report
 from compactor.report.scales import fitted
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compactor.report.html import page
 from compactor.report.markdown import markdown
-from compactor.report.rows import parse_report
+from compactor.report.reading import parse_report
 
 MIX = {
     "cascade": {"mean_ms": 0.5, "ci95_mean": [0.45, 0.55], "p50": 0.02, "p99": 4.4, "cpu_ms": 0.5, "n": 2000, "texts": 1000},

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from compactor.report.controls import control_sentences
-from compactor.report.rows import parse_report
+from compactor.report.reading import parse_report
 
 
 def told(record: dict) -> dict[str, str]:

@@ -13,7 +13,7 @@ from compactor.report.csv_table import csv_table
 from compactor.report.figures import chain_evidence, main_cell, times_faster
 from compactor.report.html import page
 from compactor.report.markdown import markdown
-from compactor.report.rows import parse_report
+from compactor.report.reading import parse_report
 from compactor.report.stage_table import row_values
 from compactor.report.terminal import render
 

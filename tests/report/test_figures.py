@@ -17,7 +17,8 @@ from compactor.report.figures import (
     times_faster,
     times_smaller,
 )
-from compactor.report.rows import Cell, Score, parse_report
+from compactor.report.reading import parse_report
+from compactor.report.rows import Cell, Score
 
 
 def cell(p50: float, ends: tuple[float, float] | None) -> Cell:

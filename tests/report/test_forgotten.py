@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compactor.report.html import page
 from compactor.report.markdown import markdown
-from compactor.report.rows import parse_report
+from compactor.report.reading import parse_report
 
 
 def label(name: str, lost: int, gained: int, p: float) -> dict:

@@ -10,7 +10,7 @@ import pytest
 from compactor.report.further_targets import further_rows
 from compactor.report.html import page
 from compactor.report.markdown import markdown
-from compactor.report.rows import parse_report
+from compactor.report.reading import parse_report
 from compactor.report.terminal import render
 
 ANSWERS = {

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from compactor.report.html import page
-from compactor.report.rows import parse_report
+from compactor.report.reading import parse_report
 
 VOID = {"br", "hr", "img", "input", "link", "meta"}
 EVIL = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from compactor.report.rows import parse_report
+from compactor.report.reading import parse_report
 from compactor.report.steps import steps, waterfalls
 
 

@@ -8,7 +8,7 @@ import re
 from compactor.report.csv_table import COLUMNS, csv_table
 from compactor.report.key_figures import key_figures
 from compactor.report.markdown import markdown
-from compactor.report.rows import parse_report
+from compactor.report.reading import parse_report
 from compactor.report.stage_table import stage_tables
 from compactor.report.terminal import render
 

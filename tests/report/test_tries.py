@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compactor.report.html import page
 from compactor.report.markdown import markdown
-from compactor.report.rows import parse_report
+from compactor.report.reading import parse_report
 
 RUNGS = [
     {"name": "static", "precision": "int8-dynamic", "value": 0.9, "drop": 0.03, "size_bytes": 1_300_000, "seconds": 49.0,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from compactor.base.errors import CompactorError, MissingError
-from compactor.report.rows import find_run, parse_report, read_report
+from compactor.report.reading import find_run, parse_report, read_report
 
 
 def test_the_record_is_read_whole(record):
