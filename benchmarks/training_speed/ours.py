@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from compactor.distillation.inside import InsideParts, TeacherInside, write_insi
 from compactor.distillation.loop import Training
 from compactor.distillation.losses import Outputs, parse_losses
 from compactor.distillation.objective import Objective, TeacherSignal
+from compactor.distillation.precision import computing_in
 from compactor.distillation.processes import connect
 from compactor.distillation.recording import shape_of
 from compactor.distillation.steps import Steps
@@ -88,12 +89,14 @@ def main(folder: Path, name: str) -> None:
     padded = sum(len(rows) * int(encoded.lengths[rows].max()) for rows in chosen)
     padding = 1 - sum(int(encoded.lengths[rows].sum()) for rows in chosen) / padded
     print(json.dumps({"ready": True}), flush=True)
+    precision: Literal["fp32", "bf16"] = "bf16" if "bf16" in name else "fp32"
     for _ in sys.stdin:
         more = {"peak_gflops": peak_gflops(), "teacher_per_cpu_s": teacher_rate(teacher, part)} if name == "compactor" else {}
         wall, cpu = time.perf_counter(), time.process_time()
-        for rows in chosen:
-            steps.make(rows, made)
-            made += 1
+        with computing_in(precision, student, training.crew.device):
+            for rows in chosen:
+                steps.make(rows, made)
+                made += 1
         spent = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
         samples = sum(len(rows) for rows in chosen)
         print(json.dumps({"samples": samples, **spent, "padding": padding, "gflop": gflop, **more}), flush=True)

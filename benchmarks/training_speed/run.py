@@ -29,6 +29,7 @@ PEERS = (
 OURS = {
     "compactor": "teacher kept, rows grouped by length, used pieces only",
     "compactor, teacher runs along": "without the kept answers",
+    "compactor, bf16": "bf16 inside the layers, as `precision: auto` chooses where the processor has it; all other rows are fp32",
     "compactor, random batches": "without the length groups",
     "compactor, whole piece table": "without the row selection",
     "compactor, hidden states": "three states of the teacher are learned too, and were kept",
