@@ -7,13 +7,17 @@ from collections.abc import Iterator
 import numpy as np
 
 from compactor.base.finding import Finding
+from compactor.data.contained import count_contained
 from compactor.data.duplicates import count_conflicts, count_leaked
 from compactor.data.label_findings import describe_labels
 from compactor.data.rows import Rows
 
+# Below it, short texts that happen to stand in others.
+CONTAINED_SHARE = 0.1
+
 
 def describe(splits: dict[str, Rows], keys: dict[str, np.ndarray], labels: tuple[str, ...], empty: int) -> Iterator[Finding]:
-    """Yield findings on sizes, classes, empty texts, and texts that occur twice.
+    """Yield findings on sizes, classes, empty texts, and texts that occur twice or inside one another.
 
     Args:
         splits: rows of `train`, `validation` and perhaps `test`.
@@ -25,6 +29,7 @@ def describe(splits: dict[str, Rows], keys: dict[str, np.ndarray], labels: tuple
     if empty:
         yield Finding("D203", "warning", f"{empty:,} rows have an empty text", "they are kept; drop them if they are mistakes")
     yield from _repeated(splits, keys)
+    yield from _contained(splits, keys)
     if "test" not in splits:
         yield Finding(
             "D207",
@@ -32,6 +37,21 @@ def describe(splits: dict[str, Rows], keys: dict[str, np.ndarray], labels: tuple
             "there is no test split: the figures come from the validation rows, which also chose the settings",
             "name a file with data.test",
         )
+
+
+def _contained(splits: dict[str, Rows], keys: dict[str, np.ndarray]) -> Iterator[Finding]:
+    train = splits["train"]
+    for split, rows in splits.items():
+        if split == "train" or rows.images or rows.pair:
+            continue
+        found, looked_at = count_contained(rows, train, equal=np.isin(keys[split], keys["train"]))
+        if looked_at and found / looked_at >= CONTAINED_SHARE:
+            yield Finding(
+                "D210",
+                "warning",
+                f"of {looked_at:,} {split} texts looked at, {found:,} stand word for word inside a longer training text",
+                f"the {split} figures flatter: set whole sources aside, with a file of their own in data.{split}",
+            )
 
 
 def _repeated(splits: dict[str, Rows], keys: dict[str, np.ndarray]) -> Iterator[Finding]:
