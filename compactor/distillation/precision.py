@@ -22,7 +22,7 @@ def choose_precision(wanted: Precision, device: torch.device, model: nn.Module) 
     """Return what a training computes in: `auto` is bf16 on a GPU or x86 processor that has it, and fp32 elsewhere.
 
     On other processors bf16 is run when it is asked for; without instructions of its own (AMX, AVX512-BF16) it is slower than fp32,
-    measured 0.65 times as fast on AVX512-VNNI alone and 1.3 to 3.2 times as fast on AVX512-BF16 (benchmarks/README.md).
+    measured 0.65 times as fast on AVX512-VNNI alone and 2.5 times as fast on AVX512-BF16 (benchmarks/README.md).
 
     Raises:
         StageError: L155 bf16 is asked for and the GPU has none, or the model has no body apart from its head.
