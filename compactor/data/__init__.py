@@ -26,7 +26,8 @@ Codes of what can be wrong with data (exit status 2 unless said otherwise):
 | D122 | the hub, or the dataset on it, cannot be reached (exit status 4) |
 
 Findings: D201 size and classes, D202 imbalance, D203 empty texts, D204 test texts that also occur in train, D205 equal texts with
-different labels, D206 classes without training rows, D207 no test split, D208 limited rows, D209 validation texts that also occur in train.
+different labels, D206 classes without training rows, D207 no test split, D208 limited rows, D209 validation texts that also occur in train,
+D210 texts inside longer training texts.
 """
 
 from __future__ import annotations

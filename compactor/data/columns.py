@@ -16,7 +16,7 @@ class Columns:
     """Names of the columns to take; `label` is None for texts without labels.
 
     `kind` says what the labels are (`label_kind` of the task); `separator` parts the names in a cell that is no list. `place` is where
-    an image lies, whose content's hash then is its text.
+    an image lies, whose content's hash then is its text; `group` says which rows belong together.
     """
 
     text: str
@@ -25,6 +25,7 @@ class Columns:
     kind: str = "class"
     separator: str | None = None
     place: str | None = None
+    group: str | None = None
 
     @property
     def lists(self) -> frozenset[str]:
@@ -37,19 +38,20 @@ class Columns:
 
     @property
     def key(self) -> dict[str, Any]:
-        """What of it decides the table's content; `place` alone is new, and is left out where it is not used."""
-        return {name: value for name, value in vars(self).items() if name != "place" or value is not None}
+        """What of it decides the table's content; what came later is left out where it is not used."""
+        return {name: value for name, value in vars(self).items() if name not in {"place", "group"} or value is not None}
 
     @property
     def names(self) -> list[str]:
         """All of them, in order, each once."""
-        return list(dict.fromkeys(name for name in (self.text, self.text_pair, self.label) if name is not None))
+        return list(dict.fromkeys(name for name in (self.text, self.text_pair, self.label, self.group) if name is not None))
 
     def check(self, found: list[str], place: str) -> None:
         """Refuse a source that lacks one of the columns, or has it twice."""
         import difflib
 
-        for setting, name in (("text", self.text), ("text_pair", self.text_pair), ("label", self.label)):
+        named = {"text": self.text, "text_pair": self.text_pair, "label": self.label, "group": self.group}
+        for setting, name in named.items():
             if name is None or found.count(name) == 1:
                 continue
             if name in found:

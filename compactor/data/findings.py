@@ -50,7 +50,8 @@ def _contained(splits: dict[str, Rows], keys: dict[str, np.ndarray]) -> Iterator
                 "D210",
                 "warning",
                 f"of {looked_at:,} {split} texts looked at, {found:,} stand word for word inside a longer training text",
-                f"the {split} figures flatter: set whole sources aside, with a file of their own in data.{split}",
+                f"the {split} figures flatter: set whole sources aside, with a file of their own in data.{split}"
+                + (", or by data.group" if split == "validation" else ""),
             )
 
 

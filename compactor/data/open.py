@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from compactor.data.columns import Columns
 from compactor.data.duplicates import text_keys
 from compactor.data.findings import describe
 from compactor.data.fingerprint import find_sources, fingerprint_source
+from compactor.data.groups import joined, table_groups
 from compactor.data.labels import label_names, labels_of
 from compactor.data.ragged import Ragged
 from compactor.data.rows import Rows
@@ -85,8 +86,10 @@ def open_data(
         rows["train"] = rows["train"].select(rows_of_units(positions, size))
     keys = {role: text_keys(split) for role, split in rows.items()}
     if isinstance(settings.validation, float):
-        units = strata(rows["train"].labels[::size]), unit_keys(keys["train"], size)
-        train, held = stratified_split(*units, settings.validation, generator)
+        together = unit_keys(keys["train"], size)
+        if settings.group is not None:
+            together = joined(together, table_groups(tables["train"])[::size][positions])
+        train, held = stratified_split(strata(rows["train"].labels[::size]), together, settings.validation, generator)
         positions = positions[train]
         train, held = rows_of_units(train, size), rows_of_units(held, size)
         rows |= {"train": rows["train"].select(train), "validation": rows["train"].select(held)}
@@ -144,12 +147,15 @@ def _tables(
     tables = {}
     for role, source in find_sources(settings, near).items():
         if settings.image is not None or source.kind == "images":
+            if settings.group is not None:
+                raise DataError("D102", f"{source.name} is a folder of images, without columns", "leave data.group out")
             tables[role] = _image_table(source, settings, near, cache, online, reporter)
             continue
-        folder = cache / hash_value({"source": source.fingerprint, "columns": columns.key, "version": VERSION})[:32]
+        taken = replace(columns, group=settings.group if role == "train" else None)
+        folder = cache / hash_value({"source": source.fingerprint, "columns": taken.key, "version": VERSION})[:32]
         if source.kind == "hub" and not folder.is_dir() and not online:
             raise offline(source)
-        tables[role] = open_table(folder, source.name, columns, _reader(source, columns, cache, online, reporter))
+        tables[role] = open_table(folder, source.name, taken, _reader(source, taken, cache, online, reporter))
     return tables
 
 

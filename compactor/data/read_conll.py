@@ -27,12 +27,15 @@ def read_conll(source: Source, columns: Columns) -> Raw:
     CoNLL-2003's document marks, are skipped.
 
     Raises:
-        DataError: D101 the task reads no tags, D104 a word has no tag, D103 bytes that are not UTF-8.
+        DataError: D101 the task reads no tags, D102 a column of groups is wanted, D104 a word has no tag, D103 bytes that are not UTF-8.
     """
     assert source.path is not None
     if columns.kind != "tags":
         sentence = f"data.{source.role}: {source.name} holds tagged words, which this task does not read"
         raise DataError("D101", sentence, "use csv, tsv, json, jsonl or parquet, or set task: token-classification")
+    if columns.group is not None:
+        sentence = f"{source.name} holds tagged words and no column {columns.group!r}"
+        raise DataError("D102", sentence, "leave data.group out, or use json, jsonl or parquet")
     return Raw(_batches(source, source.path, columns))
 
 

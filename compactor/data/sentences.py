@@ -14,16 +14,18 @@ def one_text_a_row(parts: dict[str, pa.Array]) -> dict[str, pa.Array]:
     """Return columns `text` and `label` (float32, NaN for none) of texts alone; of a pair the second follows the first.
 
     Args:
-        parts: `text`; for pairs also `pair` and, with the scores, `label`.
+        parts: `text`; for pairs also `pair` and, with the scores, `label`; perhaps `group`.
     """
     import pyarrow as pa
 
     if "pair" not in parts:
         rows = len(parts["text"])
-        return {"text": parts["text"], "label": pa.array(np.full(rows, np.nan, dtype=np.float32))}
+        return {**parts, "label": pa.array(np.full(rows, np.nan, dtype=np.float32))}
     both = np.arange(2 * len(parts["text"])).reshape(2, -1).T.ravel()
     texts = pa.concat_arrays([parts["text"], parts["pair"]]).take(pa.array(both))
-    return {"text": texts, "label": pa.array(np.repeat(parts["label"].to_numpy(), 2))}
+    each = pa.array(np.repeat(np.arange(len(parts["text"])), 2))
+    kept = {"group": parts["group"].take(each)} if "group" in parts else {}
+    return {"text": texts, **kept, "label": parts["label"].take(each)}
 
 
 def rows_of_units(units: np.ndarray, size: int) -> np.ndarray:

@@ -31,6 +31,11 @@ class DataSettings(Settings):
         "label",
         "column with the label: a name or whole number, a list of them (several labels, tags), or a number, as the task wants",
     )
+    group: str | None = setting(
+        None,
+        "column that says which training rows belong together, such as a document's or a user's: with a share in `validation`, all rows of "
+        "a group are set aside, or none",
+    )
     separator: str | None = setting(
         None,
         "multi-label: what parts the names of a cell that is no list, such as ',' or '|'; an empty cell has none",
@@ -51,6 +56,12 @@ class DataSettings(Settings):
             raise ValueError("`source` brings its own splits: leave out `train`, `test` and a validation file")
         if self.extra and self.source != BUILTIN:
             raise ValueError(f"`extra` works with `source: {BUILTIN}` only")
+        if self.group is not None and (self.source is not None or self.image is not None):
+            raise ValueError("`group` names a column of a table of texts: leave it out with `source` and `image`")
+        if self.group is not None and isinstance(self.validation, str):
+            raise ValueError(
+                "`group` decides what `validation` sets aside of the training rows, and `validation` is a file: leave one out"
+            )
         if isinstance(self.validation, float) and not 0.0 < self.validation < 1.0:
             raise ValueError(f"`validation` is a share between 0 and 1, or a file; it is {self.validation}")
         return self

@@ -1,4 +1,4 @@
-"""Set a validation split aside: stratified by label, seeded, equal texts on one side."""
+"""Set a validation split aside: stratified by label, seeded, equal texts and the rows of a group on one side."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ def stratified_split(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split rows into a training and a validation part.
 
-    Rows with the same key (equal texts) go to the same side, so that no validation text is learned by heart; each text counts for the
-    class of its first row. Every class gets its share to the nearest row (largest remainders first), and keeps at least one training row.
+    Rows with the same key (equal texts, or rows of a group) go to the same side, so that no validation text is learned by heart; all
+    rows of a key count as one, of the class of the first. Every class gets its share to the nearest of them (largest remainders
+    first), and keeps at least one training row.
 
     Args:
         labels: int64 (n,), label ids.
-        keys: uint64 (n,), equal where texts are equal.
+        keys: uint64 (n,), equal where rows stay together.
         share: of the rows, between 0 and 1.
         rng: decides which rows.
 
@@ -39,9 +40,10 @@ def stratified_split(
     chosen[order] = ranks < wanted[classes[order]]
     held = _give_back(chosen[groups], labels, groups)
     if not held.any() or held.all():
+        groups_told = "" if len(first) == len(labels) else f" in {len(first):,} group{'s' if len(first) > 1 else ''}"
         raise DataError(
             "D110",
-            f"{len(labels):,} training rows are too few to set {share:g} of them aside for validation",
+            f"{len(labels):,} training rows{groups_told} are too few to set {share:g} of them aside for validation",
             "add rows, raise `data.validation`, or name a validation file",
         )
     return np.flatnonzero(~held), np.flatnonzero(held)

@@ -32,7 +32,8 @@ class Table:
     Attributes:
         place: name of the source, for messages.
         batches: record batches that lie in a memory-mapped file: `text` and, for pairs, `pair`, large strings without nulls; the words
-            of a row with tags are parted by U+001F; of an image the text is its content's hash, and `place` its path.
+            of a row with tags are parted by U+001F; of an image the text is its content's hash, and `place` its path; `group` where rows
+            have one.
         kind: what the labels are, see `Columns`.
         codes: position of each row's label in `label_names`, int32 (n,); several a row for `classes` and `tags`; the numbers
             themselves, float32 (n, 1), for `number`.
@@ -109,8 +110,9 @@ def write_table(folder: Path, place: str, columns: Columns, raw: Raw) -> None:
     import pyarrow as pa
 
     labels = LabelWriter(columns, place)
-    further = ("pair",) if columns.text_pair is not None and columns.kind != "vector" else ()
-    schema = _schema(labels, ("text", *further, *(("place",) if columns.place else ())))
+    further: tuple[str, ...] = ("pair",) if columns.text_pair is not None and columns.kind != "vector" else ()
+    further += tuple(name for name in ("place", "group") if getattr(columns, name) is not None)
+    schema = _schema(labels, ("text", *further))
     row, written, empty = 0, 0, 0
     with pa.OSFile(str(folder / ROWS), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for batch in raw.batches:
@@ -118,6 +120,8 @@ def write_table(folder: Path, place: str, columns: Columns, raw: Raw) -> None:
                 continue
             parts, words = _texts(batch, columns, place, row + 1)
             empty += _count_empty(parts)
+            if columns.group is not None:
+                parts["group"] = as_text(batch.column(columns.group), columns.group, place, row + 1)
             if columns.label is not None:
                 parts["label"] = labels.encode(batch.column(columns.label), row, words)
             if columns.kind == "vector":
