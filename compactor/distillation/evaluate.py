@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from compactor.base.reporter import Reporter
-from compactor.distillation.precision import Precision, choose_precision, computing_in
+from compactor.distillation.precision import Precision, answering_precision, computing_in
 from compactor.models.feeding import feed
 
 if TYPE_CHECKING:
@@ -54,14 +54,14 @@ def answer(
         reporter: gets a bar.
         batch_size: rows answered together.
         block_rows: rows are sorted by length inside blocks of so many, one block after the other; by default all together.
-        precision: what the layers compute in; the head and the answers are fp32.
+        precision: what the layers compute in; the head and the answers are fp32, and so is all of a model without a body of its own.
 
     Raises:
-        StageError: L155 a precision that this model cannot have.
+        StageError: L155 bf16 is asked for and the GPU has none.
     """
     with (
         answering(model, threads) as device,
-        computing_in(choose_precision(precision, device, model), model, device),
+        computing_in(answering_precision(precision, device, model), model, device),
         (reporter or Reporter()).bar("answers", len(encoded), "rows") as bar,
     ):
         for rows in by_length(np.asarray(encoded.lengths), batch_size, block_rows or max(1, len(encoded))):

@@ -36,6 +36,11 @@ def choose_precision(wanted: Precision, device: torch.device, model: nn.Module) 
     return "bf16" if wanted == "bf16" or (wanted == "auto" and able) else "fp32"
 
 
+def answering_precision(wanted: Precision, device: torch.device, model: nn.Module) -> Literal["fp32", "bf16"]:
+    """Return what a teacher answers in: `choose_precision`, but a model without a body apart from its head answers in fp32."""
+    return "fp32" if _body(model) is model else choose_precision(wanted, device, model)
+
+
 def processor_has_bf16() -> bool:
     """Return whether products of bf16 numbers have instructions of their own here, as far as that was tried: AVX512-BF16 and AMX."""
     return not BF16_INSTRUCTIONS.isdisjoint(machine()["instruction_sets"])

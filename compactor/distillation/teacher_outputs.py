@@ -53,7 +53,7 @@ def write_teacher_logits(
         precision: what the teacher's layers compute in; its head and what is written are fp32.
 
     Raises:
-        StageError: L155 a precision that this teacher cannot have; L160 an answer is not a number; L162 as many logits shall be kept
+        StageError: L155 bf16 is asked for and the GPU has none; L160 an answer is not a number; L162 as many logits shall be kept
             as there are labels.
     """
     from compactor.distillation.evaluate import answer

@@ -97,6 +97,16 @@ def test_auto_is_bf16_on_a_processor_that_has_it(instructions: list[str], chosen
     )
 
 
+def test_a_teacher_without_a_body_answers_in_fp32() -> None:
+    import torch
+    from torch import nn
+
+    from compactor.distillation.precision import answering_precision
+
+    assert answering_precision("bf16", torch.device("cpu"), tiny.model(1)) == "bf16"
+    assert answering_precision("bf16", torch.device("cpu"), nn.Linear(2, 2)) == "fp32"
+
+
 def test_what_cannot_be_is_refused() -> None:
     import torch
     from torch import nn
