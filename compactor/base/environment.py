@@ -40,6 +40,8 @@ PACKAGES = (
 X86_INSTRUCTIONS = frozenset({"sse4_1", "sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16"})
 AVX512_INSTRUCTIONS = frozenset({"avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bf16", "avx512_fp16"})
 ARM_INSTRUCTIONS = frozenset({"asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme"})
+# Of them those that multiply bf16 numbers, as far as training was tried on them.
+BF16_INSTRUCTIONS = frozenset({"avx512_bf16", "amx_bf16"})
 # DMI chassis types (SMBIOS 3.7, table 17).
 LAPTOP_CHASSIS = frozenset({8, 9, 10, 14, 30, 31, 32})
 SERVER_CHASSIS = frozenset({17, 23, 25, 28, 29})

@@ -44,6 +44,7 @@ def package_lines(installed: dict[str, str], requirements: list[str] | None = No
             lines.append(Line("note", extra, f"not installed ({what})", f'pip install "compactor[{extra}]"'))
             continue
         lines += [_line(name, allowed, installed.get(name), extra) for name, allowed in groups[extra].items()]
+    lines = list(dict.fromkeys(lines))  # two extras may want the same package
     if both:
         lines = [line for line in lines if line.about != "onnxruntime"]
         remedy = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu"

@@ -10,12 +10,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from compactor.base.environment import machine
+from compactor.base.environment import BF16_INSTRUCTIONS, machine
 from compactor.base.errors import StageError
 
 Precision = Literal["auto", "fp32", "bf16"]
-# As /proc/cpuinfo spells them. ARM's were not tried.
-BF16_INSTRUCTIONS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
 def choose_precision(wanted: Precision, device: torch.device, model: nn.Module) -> Literal["fp32", "bf16"]:

@@ -52,6 +52,11 @@ def test_all_is_well():
     assert "pytest" not in lines
 
 
+def test_a_package_of_two_extras_is_told_once():
+    requirements = ['pillow>=11; extra == "toolchain"', 'pillow>=11; extra == "image"']
+    assert [line.about for line in package_lines({"pillow": "13.0"}, requirements)] == ["pillow"]
+
+
 def test_an_app_without_the_toolchain_is_well():
     lines = told({"numpy": "2.4.6", "onnxruntime": "1.31.1"})
     assert lines["toolchain"].found == "not installed (bundles can be loaded, not made)"
@@ -101,6 +106,12 @@ def test_a_machine_that_measures_badly_is_told_with_a_remedy():
     for about in ("int8", "memory", "clock", "virtual machine"):
         assert lines[about].state == "note"
         assert lines[about].remedy
+
+
+@pytest.mark.parametrize(("instruction", "told"), [("avx512_bf16", "bf16"), ("avx512_vnni", "fp32")])
+def test_what_training_will_compute_in_is_told(instruction, told):
+    lines = {line.about: line for line in doctor.machine_lines({**HERE, "instruction_sets": ["avx2", instruction]})}
+    assert lines["training"].found.startswith(told)
 
 
 def test_targets_say_what_they_would_be_measured_as():
