@@ -16,7 +16,7 @@ EXAMPLE_LENGTH = 8
 
 
 def feed(model: Any, batch: Mapping[str, np.ndarray], device: torch.device | str = "cpu") -> dict[str, Tensor]:
-    """Return what a model is called with; segment ids only for a model that tells segments apart.
+    """Return what a model is called with; segment ids only for rows of pairs and a model that tells segments apart.
 
     Args:
         model: a transformers encoder.
@@ -27,10 +27,15 @@ def feed(model: Any, batch: Mapping[str, np.ndarray], device: torch.device | str
     if PIXELS in batch:
         return {PIXELS: torch.from_numpy(batch[PIXELS]).to(device)}
     names = ["input_ids", "attention_mask"]
-    types = describe(model).types if is_layered(model) else None
-    if types is not None and types.num_embeddings > 1 and "token_type_ids" in batch:
+    # Looking into the model takes as long as a small layer does: it is done for batches of pairs alone, since all else is segment 0.
+    if "token_type_ids" in batch and batch["token_type_ids"].any() and _tells_segments(model):
         names.append("token_type_ids")
     return {name: torch.from_numpy(batch[name]).to(device) for name in names}
+
+
+def _tells_segments(model: Any) -> bool:
+    types = describe(model).types if is_layered(model) else None
+    return types is not None and types.num_embeddings > 1
 
 
 def example(model: Any) -> dict[str, Tensor]:
