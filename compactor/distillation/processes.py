@@ -7,6 +7,7 @@ their number but for rounding and for the noise of dropout.
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -22,6 +23,7 @@ from compactor.distillation.sending import pack, unpack
 Value = TypeVar("Value")
 # Helpers wait while process 0 reads data, exports and measures; a launcher ends them if it dies.
 LONGEST_WAIT = timedelta(days=30)
+GLOO_LETS_GO_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -77,8 +79,7 @@ class Crew:
     def dismiss(self) -> None:
         """Send the helpers home."""
         self.share(None)
-        torch.distributed.destroy_process_group()
-        connect.cache_clear()
+        _leave()
 
 
 @cache
@@ -122,5 +123,15 @@ def help_out() -> None:
         if "onnection" not in str(error):
             raise
         raise SystemExit(1) from None  # process 0 has ended, and has said why
+    _leave()
+
+
+def _leave() -> None:
+    """Take down the connections, and let their thread drop what it last sent.
+
+    These are tensors known to Python. Gloo's thread drops them a moment after they were sent; when the interpreter is gone by then, the
+    process ends in an abort although all its work is done (seen in one of ten launches on a busy machine).
+    """
     torch.distributed.destroy_process_group()
     connect.cache_clear()
+    time.sleep(GLOO_LETS_GO_SECONDS)
