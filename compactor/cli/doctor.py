@@ -64,10 +64,8 @@ def machine_lines(here: dict[str, Any]) -> list[Line]:
         lines.append(
             Line("note", "int8", "no 8-bit dot products here: int8 gains less, and full-range weights can saturate", remedy)
         )
-    found = (
-        "bf16 inside the layers (train.precision)" if not BF16_INSTRUCTIONS.isdisjoint(sets) else "fp32: no bf16 products here"
-    )
-    lines.append(Line("ok", "training", found))
+    precision = "fp32" if BF16_INSTRUCTIONS.isdisjoint(sets) else "bf16"
+    lines.append(Line("ok", "training", f"{precision} inside the layers (train.precision: auto)"))
     limit = f", limited to {here['cores_limit']:g} by the container" if here["cores_limit"] else ""
     lines.append(Line("ok", "cores", f"{here['cores_allowed']} usable of {here['cores']}{limit}"))
     lines.append(memory_line(here))
