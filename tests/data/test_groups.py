@@ -88,6 +88,26 @@ def test_what_cannot_be(write, open_, name, content, said):
     assert said in f"{caught.value} {caught.value.problem.hint}"
 
 
+def test_tagged_words_have_no_column(write, tmp_path):
+    settings = DataSettings(train=write("a.conll", "one NOUN\n\ntwo NOUN\n"), group="document")
+    how = {"near": (tmp_path,), "seed": 0, "cache": tmp_path / "cache", "online": False, "reporter": Reporter()}
+    with pytest.raises(DataError, match=r"D102: a\.conll holds tagged words and no column 'document'"):
+        open_data(settings, **how, kind="tags")
+
+
+def test_a_folder_of_images_has_no_column(tmp_path, refused):
+    for label in ("cat", "dog"):
+        (tmp_path / "pictures" / label).mkdir(parents=True)
+        (tmp_path / "pictures" / label / "one.png").write_bytes(b"not looked at")
+    assert "without columns" in refused("D102", train="pictures", group="document")
+
+
+@pytest.mark.parametrize("further", [{"image": "file"}, {"validation": "b.csv"}])
+def test_what_makes_no_sense_together(further):
+    with pytest.raises(ValueError, match="`group`"):
+        DataSettings(train="a.csv", group="document", **further)
+
+
 def test_texts_and_groups_join_by_way_of_each_other():
     keys = np.array([1, 1, 2, 3, 3, 4], dtype=np.uint64)  # rows 0, 1 and rows 3, 4 are equal
     groups = np.array([7, 8, 8, 9, 10, 9], dtype=np.uint64)  # rows 1, 2 and rows 3, 5 are of one group
