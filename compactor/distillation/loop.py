@@ -17,6 +17,7 @@ from compactor.base.reporter import Bar, Reporter
 from compactor.data import grouped_batches
 from compactor.distillation.checkpoint import State, load_state, save_state
 from compactor.distillation.curve import Curve
+from compactor.distillation.dropout import set_dropout
 from compactor.distillation.optimizer import make_optimizer, optimizer_state, restore_optimizer
 from compactor.distillation.pieces import UsedPieces
 from compactor.distillation.precision import choose_precision, computing_again, computing_in
@@ -29,7 +30,9 @@ from compactor.distillation.trainer import Job
 # An epoch's end is a good moment for a checkpoint, but not if the last one is this much younger than `checkpoint_seconds`.
 EPOCH_END_SHARE = 1 / 6
 # What a checkpoint holds; one of another format is not resumed.
-FORMAT = 2
+FORMAT = 3
+# Before the names of the objective's own weights among those of the best epoch.
+ALONG = "along:"
 
 
 class Training:
@@ -66,7 +69,7 @@ class Training:
     def run(self, validate: Callable[[Any], float] | None, description: str) -> dict[str, Any]:
         """Train to the end and return the facts."""
         for module in (self.model, self.objective):
-            _set_dropout(module, self.settings.dropout)
+            set_dropout(module, self.settings.dropout)
         torch.manual_seed(self.job.seed)
         self.objective.begin(self.model)
         self._resume()
@@ -112,10 +115,15 @@ class Training:
         with self.average.shown(), self.objective.kept(self.model), self.pieces.restored():
             value = validate(self.model.eval())
             if self.settings.keep == "best" and self.curve.is_best(value):
-                self.best = {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
+                self.best = {name: tensor.detach().cpu().clone() for name, tensor in self._kept().items()}
         torch.set_num_threads(self.threads)  # the leader validates on all cores, while the others wait
         self.curve.validation.append({"epoch": epoch, "value": value})
         self.reporter.event("validation", epoch=epoch, value=value)
+
+    def _kept(self) -> dict[str, Tensor]:
+        """Return what training leaves behind, live: the model, and what was trained along with it, such as the heads of exits."""
+        along = {f"{ALONG}{name}": value for name, value in self.objective.named_parameters() if value.requires_grad}
+        return {**self.model.state_dict(), **along}
 
     @property
     def _identity(self) -> dict[str, Any]:
@@ -166,8 +174,9 @@ class Training:
         self.average.finish()
         self.objective.finish(self.model)
         self.pieces.restore()
-        if self.best:
-            self.model.load_state_dict(self.best)
+        with torch.no_grad():
+            for name, value in self._kept().items() if self.best else ():
+                value.copy_(self.best[name])
         self.model.to("cpu").eval()
         samples = (self.steps - resumed) * len(self.job.encoded) / self.epoch_steps
         return {
@@ -193,10 +202,3 @@ class Training:
         cut = [part for rows in self._order(0) for part in np.array_split(rows, parts) if len(part)]
         padded = sum(int(lengths[part].max()) * len(part) for part in cut)
         return 1.0 - float(lengths.sum()) / max(1, padded)
-
-
-def _set_dropout(module: nn.Module, share: float | None) -> None:
-    if share is not None:
-        for each in module.modules():
-            if isinstance(each, nn.Dropout):
-                each.p = share

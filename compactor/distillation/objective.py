@@ -17,6 +17,7 @@ from compactor.distillation.losses import Batch, LossTerm, Outputs, Shape, TopLo
 from compactor.distillation.recording import Recorder, shape_of
 from compactor.distillation.schedules import value_at
 from compactor.models.decoders import NO_ATTENTION
+from compactor.models.feeding import fitting
 
 
 class TopAnswers(Protocol):
@@ -138,7 +139,7 @@ class Objective(Hooks):
 
         Args:
             student: the model to be trained.
-            inputs: what it is called with, `attention_mask` among it.
+            inputs: what the batch gives; the student and a teacher that runs along are each called with what they know of it.
             labels: (rows,) int64; (rows, labels) float32; or (rows, length) int64, one for each piece that has an answer and negative
                 elsewhere: each such piece is then a row of answers.
             rows: numbers of these rows of answers in the split, by which the teacher's are looked up.
@@ -150,8 +151,7 @@ class Objective(Hooks):
         own = self._run(student, inputs, 0, answered)
         taught = self._taught(inputs, rows, own.logits, answered)
         if mask is None:  # an image has no padding
-            states = own.hidden_states
-            mask = labels.new_ones((len(labels), states[0].shape[1] if states else 1), dtype=torch.int64)
+            mask = labels.new_ones((len(labels), _places(own)), dtype=torch.int64)
         total, parts = own.logits.new_zeros(()), list[Tensor]()
         for number, (label, term) in enumerate(self.terms.items()):
             prefix = f"{label}/"
@@ -170,7 +170,7 @@ class Objective(Hooks):
         """Return what a model gives: 0 the student, 1 the teacher."""
         more = {"output_hidden_states": True} if "hidden_states" in self.wanted else {}
         with Recorder(model, self._recorded[which]) as recorder:
-            outputs = model(**inputs, **more)
+            outputs = model(**fitting(model, inputs), **more)
         states = tuple(state.float() for state in outputs.hidden_states) if more else None
         return Outputs(outputs.logits.float()[answered], states, recorder.relations(), self._shapes[which])
 
@@ -197,6 +197,13 @@ class Objective(Hooks):
             return Outputs(logits, shape=self._shapes[1])
         assert self.logits is not None
         return Outputs(like.new_empty(len(rows), 0), shape=self._shapes[1], top=self.logits.batch(rows, like.device))
+
+
+def _places(outputs: Outputs) -> int:
+    """Return how many places of each row are compared: an image's patches where a loss looks inside, else one."""
+    if outputs.hidden_states:
+        return outputs.hidden_states[0].shape[1]
+    return next((query.shape[1] for query, _, _ in outputs.relations.values()), 1)
 
 
 def _answered(labels: Tensor) -> Any:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from compactor.base.errors import StageError
 from compactor.distillation.hiding import hide_pieces
 from compactor.distillation.trainer import TrainSettings, learning_rate_at
-from compactor.models.feeding import feed
+from compactor.models.feeding import given
 
 if TYPE_CHECKING:
     from compactor.distillation.processes import Crew
@@ -75,7 +75,7 @@ class Steps:
             _reseed(self.crew.device, self.job.seed, step, self.crew.rank, number)
             total, shares = self.job.objective(
                 self.job.model,
-                feed(self.job.model, batch, self.crew.device),
+                given(batch, self.crew.device),
                 torch.from_numpy(batch["labels"]).to(self.crew.device),
                 self._answer_rows(part),
                 step / max(1, self.steps - 1),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from compactor.models.families import describe, is_layered
 
-PIXELS = "pixel_values"
+PIXELS, SEGMENTS = "pixel_values", "token_type_ids"
 EXAMPLE_LENGTH = 8
 
 
@@ -20,6 +20,16 @@ def feed(model: Any, batch: Mapping[str, np.ndarray], device: torch.device | str
 
     Args:
         model: a transformers encoder.
+        batch: see `given`.
+        device: where the tensors go.
+    """
+    return fitting(model, given(batch, device))
+
+
+def given(batch: Mapping[str, np.ndarray], device: torch.device | str = "cpu") -> dict[str, Tensor]:
+    """Return all that a batch gives to models, of which each takes what it knows, see `fitting`.
+
+    Args:
         batch: `input_ids`, `attention_mask`, `token_type_ids` (without them all is one segment), int64 (rows, length); or
             `pixel_values` float32 (rows, 3, height, width).
         device: where the tensors go.
@@ -27,10 +37,16 @@ def feed(model: Any, batch: Mapping[str, np.ndarray], device: torch.device | str
     if PIXELS in batch:
         return {PIXELS: torch.from_numpy(batch[PIXELS]).to(device)}
     names = ["input_ids", "attention_mask"]
-    # The model is looked into for batches of pairs alone: all else is segment 0, and looking takes some tenths of a millisecond.
-    if "token_type_ids" in batch and batch["token_type_ids"].any() and _tells_segments(model):
-        names.append("token_type_ids")
+    if SEGMENTS in batch and batch[SEGMENTS].any():
+        names.append(SEGMENTS)
     return {name: torch.from_numpy(batch[name]).to(device) for name in names}
+
+
+def fitting(model: Any, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the inputs without segment ids, if the model does not tell segments apart."""
+    # The model is looked into for batches of pairs alone: all else is segment 0, and looking takes some tenths of a millisecond.
+    dropped = {SEGMENTS} if SEGMENTS in inputs and not _tells_segments(model) else set()
+    return {name: value for name, value in inputs.items() if name not in dropped}
 
 
 def _tells_segments(model: Any) -> bool:

@@ -13,6 +13,7 @@ from torch import nn
 
 from compactor.base.atomic import fresh_folder, read_json, write_json
 from compactor.base.errors import StageError
+from compactor.distillation.dropout import dropouts
 from compactor.distillation.losses import LossTerm
 from compactor.distillation.regimes.settings import Phase
 from compactor.distillation.trainer import TrainSettings
@@ -88,7 +89,7 @@ def only_layer(term: LossTerm, layer: int, layers: int, teacher_layers: int) -> 
 def only_trained(students: Sequence[nn.Module], lesson: Lesson) -> Iterator[None]:
     """Freeze what a lesson leaves as it is, and put everything back afterwards, dropout included."""
     trained = [parameter for student in students for parameter in student.parameters() if parameter.requires_grad]
-    dropouts = [(module, module.p) for student in students for module in student.modules() if isinstance(module, nn.Dropout)]
+    shares = [(*place, getattr(*place)) for student in students for place in dropouts(student)]
     kept = {id(parameter) for student in students for parameter in _kept(student, lesson)}
     for parameter in trained:
         parameter.requires_grad_(id(parameter) in kept)
@@ -97,8 +98,8 @@ def only_trained(students: Sequence[nn.Module], lesson: Lesson) -> Iterator[None
     finally:
         for parameter in trained:
             parameter.requires_grad_(True)
-        for module, share in dropouts:
-            module.p = share
+        for module, name, share in shares:
+            setattr(module, name, share)
 
 
 def _kept(student: nn.Module, lesson: Lesson) -> Iterator[nn.Parameter]:

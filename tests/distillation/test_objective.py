@@ -243,3 +243,57 @@ def test_attention_is_seen_through_a_fused_kernel_too(rows: Any) -> None:
     ]
     assert values[0] == pytest.approx(values[1], rel=1e-5)
     assert values[0] > 0.1
+
+
+def images() -> Any:
+    """Return two images and a tiny model that sees, with large weights."""
+    import torch
+    from transformers import ViTConfig, ViTForImageClassification
+
+    torch.manual_seed(0)
+    shape = {"image_size": 16, "patch_size": 4, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+    model = ViTForImageClassification(ViTConfig(**shape, intermediate_size=32, num_labels=3)).eval()
+    return torch.randn(2, 3, 16, 16), model
+
+
+@pytest.mark.parametrize("loss", [{"minilm": {}}, {"minilm_relations": {"heads": 2}}])
+def test_attention_between_patches_is_a_mean_over_patches_whatever_else_is_compared(loss: dict[str, Any]) -> None:
+    import torch
+
+    from compactor.distillation.objective import Objective, TeacherSignal
+
+    pixels, teacher = images()
+    student = images()[1]
+    with torch.no_grad():
+        for parameter in student.parameters():
+            parameter.mul_(3)
+    told = []
+    for losses in ([loss], [loss, {"hidden_states": {"weight": 0.0}}]):
+        objective = Objective(parse_losses(losses), TeacherSignal(None, teacher), student)
+        _, parts = objective(student, {"pixel_values": pixels}, torch.tensor([0, 1]), np.arange(2), 0.0)
+        told.append(float(parts[0]))
+    assert told[0] > 0
+    assert told[0] == pytest.approx(told[1])
+
+
+def test_each_model_gets_the_inputs_that_it_knows() -> None:
+    import torch
+
+    from compactor.distillation.objective import Objective, TeacherSignal
+    from compactor.models.feeding import given
+
+    student, teacher = tiny.model(1, kind="distilbert"), tiny.model(2)
+    with torch.no_grad():
+        teacher.bert.embeddings.token_type_embeddings.weight.mul_(20)
+    generator = np.random.default_rng(0)
+    batch = {"input_ids": generator.integers(1, 50, (3, 6)), "attention_mask": np.ones((3, 6), dtype=np.int64)}
+    batch["token_type_ids"] = np.repeat([[0, 0, 0, 1, 1, 1]], 3, axis=0)
+    inputs = given(batch)
+    with torch.no_grad():
+        own = student(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], output_hidden_states=True)
+        taught = teacher(**inputs, output_hidden_states=True)
+    losses = parse_losses([{"hidden_states": {"layers": "last"}}])
+    objective = Objective(losses, TeacherSignal(None, teacher), student)
+    _, parts = objective(student, inputs, torch.tensor([0, 1, 2]), np.arange(3), 0.0)
+    expected = torch.nn.functional.mse_loss(own.hidden_states[-1], taught.hidden_states[-1])
+    assert float(parts[0]) == pytest.approx(float(expected), rel=1e-4)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from compactor.distillation.losses import Loss
 from compactor.distillation.regimes.together import Companion, Seen, share
 from compactor.distillation.schedules import Schedule, value_at
+from compactor.models.feeding import fitting
 
 PREFIX = "average:"
 
@@ -57,8 +58,8 @@ class EmaTeacher(Companion):
         was_training = seen.student.training
         seen.student.eval()
         with torch.no_grad():
-            answer = torch.func.functional_call(seen.student, self._average(), kwargs=dict(seen.inputs)).logits.float()
-            answer = seen.answers(answer)
+            inputs = fitting(seen.student, seen.inputs)
+            answer = seen.answers(torch.func.functional_call(seen.student, self._average(), kwargs=inputs).logits.float())
         seen.student.train(was_training)
         mean = share(*seen.compared(self.loss, seen.logits, answer), counts, 0)
         return value_at(self.weight, seen.progress) * mean, [mean.detach()]

@@ -46,6 +46,7 @@ class Exits(Companion):
     """
 
     names = ("exits/labels", "exits/last_layer")
+    watches = True
 
     def __init__(
         self,
@@ -98,7 +99,7 @@ class Exits(Companion):
 
     def answers(self) -> dict[int, Tensor]:
         """Return the exits' logits (rows, labels) for the batch that the student saw last, by layer."""
-        return {layer: self.heads[str(layer)](self._states.first_pieces[layer]).float() for layer in self.layers}
+        return {layer: self.heads[str(layer)](self._states.first_pieces[layer]) for layer in self.layers}
 
     def save(self, folder: Path, further: Mapping[str, Any]) -> None:
         """Write the heads beside the model: `exits.safetensors`, and `exits.json` that says what they are."""
@@ -143,7 +144,7 @@ class States:
     def _keeper(self, layer: int) -> Any:
         def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
             states = output[0] if isinstance(output, tuple) else output
-            self.first_pieces[layer] = states[:, 0]
+            self.first_pieces[layer] = states[:, 0].float()  # the heads stand outside of a training in bf16
 
         return keep
 

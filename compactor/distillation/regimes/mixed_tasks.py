@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from compactor.distillation.regimes.mixing import home_of
 from compactor.distillation.regimes.settings import FurtherTask
 from compactor.distillation.regimes.together import share
+from compactor.models.feeding import fitting
 from compactor.models.loading import head_linear
 
 FIRST_SPREAD = 0.02
@@ -77,7 +78,7 @@ class MixedTasks(nn.Module):
         means = [total.new_zeros(())] * len(self.heads)
         if len(further):
             with Read(student) as read:
-                student(**_rows(inputs, further))
+                student(**fitting(student, _rows(inputs, further)))
             for number in np.unique(homes[further]).tolist():
                 logits = self.heads[number - 1](read.features[homes[further] == number]).float()
                 wanted = labels[np.flatnonzero(homes == number)].clamp(min=-100)

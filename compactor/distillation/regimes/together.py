@@ -23,7 +23,7 @@ class Seen:
 
     Attributes:
         student: the model in training.
-        inputs: what it was called with.
+        inputs: what the batch gave, see `Objective.forward`.
         given_labels: as the data gives them, see `Objective.forward`.
         rows: numbers of the rows in the split.
         progress: 0 at the first step, 1 at the last.
@@ -64,9 +64,11 @@ class Companion(Hooks):
 
     Attributes:
         names: of its terms, as they stand in the curve.
+        watches: reads what hooks saw in the student's own answer, hence comes before those who run the student again.
     """
 
     names: tuple[str, ...] = ()
+    watches = False
 
     def counts(self, labels: Tensor, mask: Tensor, rows: np.ndarray) -> Tensor:
         """Return what each term will count in a batch, float64 (terms,)."""
@@ -82,7 +84,8 @@ class Together(Hooks):
 
     def __init__(self, objective: Objective, companions: Sequence[Companion]) -> None:
         super().__init__()
-        self.objective, self.companions = objective, nn.ModuleList(companions)
+        self.objective = objective
+        self.companions = nn.ModuleList(sorted(companions, key=lambda companion: not companion.watches))
 
     @property
     def terms(self) -> dict[str, Any]:

@@ -100,3 +100,67 @@ def test_the_heads_are_kept_beside_the_model(tmp_path: Path) -> None:
     assert (shape["layers"], shape["width"], shape["labels"]) == ([1, 2], 16, 3)
     tensors = load_file(tmp_path / "exits.safetensors")
     assert torch.equal(tensors["2.weight"], exits.heads["2"].weight)
+
+
+def test_the_exits_read_the_students_answer_and_not_its_averages(rows: Any) -> None:
+    import torch
+
+    from compactor.distillation.objective import Objective
+    from compactor.distillation.regimes.ema_teacher import EmaTeacher
+    from compactor.distillation.regimes.together import Together
+    from compactor.models.feeding import feed
+
+    batch, told = rows.batch(np.arange(6)), []
+    for with_average in (False, True):
+        student = tiny.model(1, layers=3)
+        exits = exits_of(student)
+        others = [EmaTeacher(loss=kl(), weight=0.0, decay=0.9, keep=False)] if with_average else []
+        objective = Together(Objective(losses(), signal(rows), student), [*others, exits])
+        objective.begin(student)
+        with torch.no_grad():  # the student has moved on from its average
+            student.bert.encoder.layer[0].output.dense.weight.mul_(1.5)
+        total, parts = objective(student, feed(student, batch), torch.from_numpy(batch["labels"]), np.arange(6), 0.0)
+        total.backward()
+        term = dict(zip(objective.terms, parts.tolist(), strict=True))["exits/labels"]
+        told.append((term, student.bert.encoder.layer[0].output.dense.weight.grad))
+    (alone, gradient), (beside, same_gradient) = told
+    assert alone == beside
+    assert torch.equal(gradient, same_gradient)
+
+
+def test_the_best_epochs_heads_are_kept_with_the_best_epochs_model(rows: Any, tmp_path: Path) -> None:
+    import itertools
+
+    import torch
+
+    from compactor.base.reporter import Reporter
+    from compactor.distillation.trainer import TrainSettings, fit
+
+    def trained(name: str, epochs: float, keep: str) -> tuple[Any, Any]:
+        student = tiny.model(1, layers=3)
+        exits, falling = exits_of(student), itertools.count(0, -1)
+        given = {"batch_size": 8, "learning_rate": 5e-3, "warmup": 0, "decay": "constant", "dropout": 0.0}
+        settings = TrainSettings(epochs=epochs, keep=keep, **given)
+        objective = together(rows, student, exits)
+        told = {"seed": 0, "threads": 1, "checkpoints": tmp_path / name, "reporter": Reporter()}
+        fit(student, rows, objective, settings, validate=lambda _: float(next(falling)), **told)
+        return student, exits
+
+    best, first = trained("best", 3.0, "best"), trained("first", 1.0, "last")
+    assert torch.equal(best[0].classifier.weight, first[0].classifier.weight)
+    assert torch.equal(best[1].heads["1"].weight, first[1].heads["1"].weight)
+
+
+def test_exits_of_a_body_that_computes_in_bf16(rows: Any) -> None:
+    import torch
+
+    from compactor.distillation.precision import computing_in
+    from compactor.models.feeding import feed
+
+    student = tiny.model(1, layers=2, kind="electra")  # whose projected embeddings make the whole stream bf16
+    objective = together(rows, student, exits_of(student))
+    objective.begin(student)
+    batch = rows.batch(np.arange(6))
+    with computing_in("bf16", student, torch.device("cpu")):
+        total, _ = objective(student, feed(student, batch), torch.from_numpy(batch["labels"]), np.arange(6), 0.0)
+    assert torch.isfinite(total)
