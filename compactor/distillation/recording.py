@@ -11,6 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from compactor.distillation.losses import Shape
 from compactor.models.families import describe, is_layered
+from compactor.models.sentence_encoder import SentenceEncoder
 
 
 def shape_of(model: nn.Module) -> Shape:
@@ -19,7 +20,7 @@ def shape_of(model: nn.Module) -> Shape:
     Of such a model the states may be compared only if its class says `gives_hidden_states = True` and takes `output_hidden_states`.
     """
     config: Any = model.config
-    labels = int(config.num_labels) if hasattr(model, "classifier") or hasattr(model, "score") else 0
+    labels = _answers(model)
     if not is_layered(model):
         return Shape(0, int(config.hidden_size) if getattr(model, "gives_hidden_states", False) else 0, labels=labels)
     encoder = describe(model)
@@ -27,6 +28,14 @@ def shape_of(model: nn.Module) -> Shape:
         return Shape(len(encoder.parts), encoder.hidden, labels=labels, causal=True)
     inner = tuple(layer.query.out_features for layer in encoder.parts)
     return Shape(len(encoder.parts), encoder.hidden, inner, tuple(layer.heads for layer in encoder.parts), labels)
+
+
+def _answers(model: nn.Module) -> int:
+    """Return how many numbers a model answers with; 0 where that is not known."""
+    if isinstance(model, SentenceEncoder):
+        return model.layout.dimension
+    config: Any = model.config
+    return int(config.num_labels) if hasattr(model, "classifier") or hasattr(model, "score") else 0
 
 
 class Recorder:

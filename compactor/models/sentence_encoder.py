@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,7 @@ class SentenceEncoder(nn.Module):
         if getattr(body, "pooler", None) is not None:
             body.pooler = None  # it is for next-sentence prediction; its weights would be shipped for nothing
         self.body, self.layout = body, layout
-        width = int(body.config.hidden_size)
-        self.projection = nn.Linear(width, layout.dimension, bias=False) if layout.dimension != width else None
+        self.projection = self._map()
 
     @property
     def config(self) -> Any:
@@ -80,6 +79,16 @@ class SentenceEncoder(nn.Module):
         model = cls(body, read_layout(folder, int(body.config.hidden_size)))
         model.read_projection(folder)
         return model, {**info, "missing_keys": missing}
+
+    def _map(self) -> nn.Linear | None:
+        width = int(self.body.config.hidden_size)
+        return nn.Linear(width, self.layout.dimension, bias=False) if self.layout.dimension != width else None
+
+    def answer_in(self, dimension: int) -> None:
+        """Give vectors of this dimension from now on: by a new map, unless they have it already."""
+        if dimension != self.layout.dimension:
+            self.layout = replace(self.layout, dimension=dimension)
+            self.projection = self._map()
 
     def read_projection(self, folder: Path) -> None:
         """Take the projection's weights from a folder that has some."""

@@ -15,6 +15,7 @@ from compactor.models.factorized import factorize
 from compactor.models.families import Encoder, describe, is_layered, piece_table
 from compactor.models.layers import keep_layers
 from compactor.models.loading import from_config
+from compactor.models.sentence_layout import FIELD as LAYOUT
 from compactor.models.students.transformer import TransformerStudent, kept_layers
 from compactor.models.widths import FIELD
 
@@ -88,6 +89,8 @@ def _of_config(teacher: Any, wanted: dict[str, Any], task: Task) -> tuple[Any, d
     given = {name: value for name, value in wanted.items() if name != "model_type"}
     given |= {"vocab_size": piece_table(teacher).num_embeddings, "pad_token_id": teacher.config.pad_token_id}
     given |= {"id2label": dict(teacher.config.id2label), "label2id": dict(teacher.config.label2id)}
+    if hasattr(teacher.config, LAYOUT):  # vectors of the teacher's dimension, whatever the student's own width
+        given[LAYOUT] = getattr(teacher.config, LAYOUT)
     try:
         config = AutoConfig.for_model(wanted["model_type"], **given)
         student = from_config(config, task)

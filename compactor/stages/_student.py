@@ -128,7 +128,7 @@ def prepare_student(work: Work, source: Path, settings: StudentSettings) -> Prep
     grown = settings.grows_from_named
     if grown:
         assert named is not None
-        given, tokenizer = _checkpoint(work, named), named
+        given, tokenizer = _checkpoint(work, named, source), named
     else:
         given, tokenizer = load_model(work, source), source
     pieces, kept, facts = settings.pieces, None, dict[str, Any]()
@@ -195,16 +195,20 @@ def named_folder(work: Work, name: str) -> Path:
     return work.derive("hub-model", {"name": name}, build)
 
 
-def _checkpoint(work: Work, folder: Path) -> Any:
-    """Load a checkpoint to grow from; a head for other labels, or none, is made anew."""
+def _checkpoint(work: Work, folder: Path, source: Path) -> Any:
+    """Load a checkpoint to grow from; a head for other labels, or none, is made anew, as is the map into the teacher's space."""
     import torch
 
     from compactor.models import load_checkpoint
+    from compactor.models.sentence_encoder import SentenceEncoder
+    from compactor.stages._inputs import load_model
 
     torch.manual_seed(work.seed)
     loaded = load_checkpoint(folder, work.task, labels=work.data.labels, fresh_head=True)
     for finding in loaded.findings:
         work.reporter.finding(finding)
+    if isinstance(loaded.model, SentenceEncoder):
+        loaded.model.answer_in(load_model(work, source).layout.dimension)
     return loaded.model
 
 

@@ -140,3 +140,34 @@ def test_a_narrow_student_begins_in_the_teachers_space(tmp_path: Path) -> None:
     assert student.projection.weight.shape == (WIDTH, 8)
     gram = student.projection.weight.T @ student.projection.weight
     torch.testing.assert_close(gram, torch.eye(8), atol=1e-4, rtol=0)
+
+
+def test_a_student_of_another_architecture_answers_in_the_teachers_space(tmp_path: Path) -> None:
+    from compactor.models.students import TransformerStudent, build_student
+
+    teacher = load(write_encoder(tmp_path / "teacher"), TASK)
+    shape = {"model_type": "distilbert", "dim": 8, "n_layers": 1, "n_heads": 2, "hidden_dim": 16}
+    student, _ = build_student(teacher, TransformerStudent(config=shape), task=TASK)
+    assert student(**batch()).embedding.shape == teacher(**batch()).embedding.shape
+
+
+def test_a_checkpoint_of_another_width_is_mapped_into_the_space_that_is_asked_for(tmp_path: Path) -> None:
+    model = load(write_encoder(tmp_path / "narrow"), TASK)
+    own = model(**batch()).embedding
+    model.answer_in(WIDTH)
+    assert torch.equal(model(**batch()).embedding, own), "it has that dimension already"
+    model.answer_in(24)
+    assert model(**batch()).embedding.shape == (3, 24)
+    (tmp_path / "saved").mkdir()
+    save(model, tmp_path / "saved")
+    again = load(tmp_path / "saved", TASK)
+    assert torch.equal(again(**batch()).embedding, model(**batch()).embedding)
+
+
+def test_vectors_of_unequal_dimensions_are_told_before_a_step(tmp_path: Path) -> None:
+    from compactor.distillation.losses import parse_losses
+    from compactor.distillation.objective import Objective, TeacherSignal
+
+    student = load(write_encoder(tmp_path / "narrow"), TASK)
+    with pytest.raises(StageError, match="the student answers with 16 numbers, the teacher with 24"):
+        Objective(parse_losses(["cosine"]), TeacherSignal(np.zeros((4, 24), dtype=np.float32)), student)

@@ -14,9 +14,11 @@ Example:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar
 
-from compactor.distillation.losses._contract import Batch, Loss, Need
+from compactor.distillation.losses._answers import unequal_answers
+from compactor.distillation.losses._contract import Batch, Loss, Need, Shape
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,6 +29,10 @@ class Cosine(Loss):
 
     needs: ClassVar[frozenset[Need]] = frozenset({"logits"})
     label_kinds: ClassVar[frozenset[str] | None] = frozenset({"vector"})
+
+    def unfit(self, student: Shape, teacher: Shape) -> Iterator[str]:
+        """Yield that the two embeddings are of unequal dimensions."""
+        yield from unequal_answers(student, teacher)
 
     def __call__(self, batch: Batch) -> tuple[Tensor, int | Tensor]:
         """Return (sum over rows, number of rows)."""
