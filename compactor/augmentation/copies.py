@@ -42,15 +42,24 @@ class Copier:
         weights = np.array([weight for _, weight, _ in self.changes])
         self._ends = np.cumsum(weights / weights.sum()) if len(weights) else weights
 
-    def block(self, rows: Rows, start: int, stop: int, *, labelled: bool = True) -> tuple[list[str], list[str] | None]:
+    def block(
+        self, rows: Rows, start: int, stop: int, *, labelled: bool = True, wanted: np.ndarray | None = None
+    ) -> tuple[list[str], list[str] | None]:
         """Return the copies of rows start to stop, those of one row together: texts, and second sentences for pairs.
 
-        `labelled` rows are training rows, whose number tells operations their class.
+        Args:
+            rows: what is copied.
+            start: number of the first row.
+            stop: number after the last.
+            labelled: they are training rows, whose number tells operations their class.
+            wanted: which of all rows are copied, bool (all rows,); None for each.
         """
         texts, pairs = rows.texts(start, stop), rows.pairs(start, stop)
         made: list[tuple[str, str | None]] = []
         for place, text in enumerate(texts):
             row = start + place
+            if wanted is not None and not wanted[row]:
+                continue
             given = [Text(tuple(split(text)), row if labelled else None)]
             if pairs is not None:
                 given.append(Text(tuple(split(pairs[place])), row if labelled else None, second=True))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 # What begins a word in byte-level BPE (RoBERTa, GPT-2) and in SentencePiece (XLM-R, ALBERT); WordPiece marks the others instead.
-WORD_BEGINS = ("\u0120", "\u2581")
+BYTES, SENTENCE_PIECE = "\u0120", "\u2581"
 INNER = "##"
 
 
@@ -27,11 +27,14 @@ class WholeWords:
         self.tokenizer = tokenizer
         pieces = tokenizer.get_vocab(with_added_tokens=True)
         special = {str(token.content) for token in tokenizer.get_added_tokens_decoder().values()}
-        begins = next((mark for mark in WORD_BEGINS if sum(piece.startswith(mark) for piece in pieces) > 1), "")
+        marks = (BYTES, SENTENCE_PIECE)
+        begins = next((mark for mark in marks if sum(piece.startswith(mark) for piece in pieces) > 1), "")
         self.written: dict[int, str] = {}
         for piece, number in pieces.items():
-            word = piece.removeprefix(begins)
-            if piece not in special and piece.startswith(begins) and not piece.startswith(INNER) and word.isalpha():
+            if piece in special or not piece.startswith(begins) or piece.startswith(INNER):
+                continue
+            word = _of_bytes(piece) if begins == BYTES else piece.removeprefix(begins)
+            if word.isalpha():
                 self.written[number] = word
 
     @cached_property
@@ -60,3 +63,11 @@ class WholeWords:
         order = order[np.lexsort((order, -scores[order]))]
         words = dict.fromkeys(self.written[int(self.numbers[place])] for place in order)
         return [other for other in words if other.casefold() != word.casefold()][:count]
+
+
+def _of_bytes(piece: str) -> str:
+    """Return what a byte-level piece says; each of its characters stands for a byte, and bytes of a part of a letter are no letter."""
+    from tokenizers.decoders import ByteLevel
+
+    said: str = ByteLevel().decode([piece])
+    return said.removeprefix(" ")

@@ -16,6 +16,7 @@ from compactor.distillation.inside import TeacherInside
 from compactor.distillation.losses import Batch, LossTerm, Outputs, Shape, TopLogits, label_terms, needs
 from compactor.distillation.recording import Recorder, shape_of
 from compactor.distillation.schedules import value_at
+from compactor.distillation.unanswered import filled, filled_top
 from compactor.models.decoders import NO_ATTENTION
 from compactor.models.feeding import fitting
 
@@ -194,9 +195,10 @@ class Objective(Hooks):
     def _looked_up(self, rows: np.ndarray, like: Tensor) -> Outputs:
         if isinstance(self.logits, np.ndarray):
             logits = torch.from_numpy(np.array(self.logits[rows], dtype=np.float32)).to(like.device)
-            return Outputs(logits, shape=self._shapes[1])
+            return Outputs(filled(logits, like), shape=self._shapes[1])
         assert self.logits is not None
-        return Outputs(like.new_empty(len(rows), 0), shape=self._shapes[1], top=self.logits.batch(rows, like.device))
+        top = filled_top(self.logits.batch(rows, like.device), like)
+        return Outputs(like.new_empty(len(rows), 0), shape=self._shapes[1], top=top)
 
 
 def _places(outputs: Outputs) -> int:

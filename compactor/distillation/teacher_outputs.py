@@ -39,7 +39,9 @@ def write_teacher_logits(
     kept: TeacherOutputs | None = None,
     precision: Precision = "fp32",
 ) -> None:
-    """Answer every row of a split and write the answers with what they belong to; memory does not grow with the rows.
+    """Answer every row of a split and write the answers with what they belong to; memory does not grow with the length of answers.
+
+    A word that was cut off has none: NaN stands there, see `compactor.distillation.unanswered`.
 
     Args:
         model: the teacher.
@@ -59,15 +61,18 @@ def write_teacher_logits(
     from compactor.distillation.evaluate import answer
 
     files: _Files | None = None
+    missing = np.ones(encoded.answers, dtype=bool)
     told = answer(model, encoded, threads=threads, reporter=reporter, block_rows=BLOCK_ROWS, precision=precision)
     for number, (places, logits) in enumerate(told):
         _check_finite(logits, places)
         if files is None:
             files = _Files(folder, encoded.answers, logits.shape[1], kept)
         files.put(places, logits)
+        missing[places] = False
         if (number + 1) % (BLOCK_ROWS // 32) == 0:
             files.reopen()
     assert files is not None, "there are no rows"
+    files.leave_out(np.flatnonzero(missing))
     write_json(folder / MANIFEST, {"identity": identity, "shape": files.shape, "labels": files.labels, **files.top})
 
 
@@ -159,6 +164,10 @@ class _Files:
         parts = (logits,) if self.kept is None else top_of(logits, self.kept)
         for array, part in zip(self.arrays, parts, strict=True):
             array[places] = part
+
+    def leave_out(self, places: np.ndarray) -> None:
+        """Say that these have no answer."""
+        self.arrays[0][places] = np.nan
 
 
 def _check_finite(logits: np.ndarray, places: np.ndarray) -> None:

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,15 +71,8 @@ class Making:
         if stage.copies:
             each, chosen = self._within(stage.most, stage.copies)
             copier = self._copier(stage, each, TRAIN)
-
-            def make(start: int, stop: int) -> Block:
-                texts, pairs = copier.block(self.train, start, stop)
-                if chosen is None:
-                    return texts, pairs
-                wanted = chosen[start:stop]
-                return list(compress(texts, wanted)), None if pairs is None else list(compress(pairs, wanted))
-
-            self._pass("copies", self.train, each, make)
+            make = copier.block
+            self._pass("copies", self.train, each, lambda start, stop: make(self.train, start, stop, wanted=chosen))
             self.operations += copier.made
 
     def _within(self, most: int | None, copies: int) -> tuple[int, np.ndarray | None]:

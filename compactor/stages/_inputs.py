@@ -90,7 +90,7 @@ def model_logits(work: Work, folder: Path, content: str, split: Split = "train",
         precision = "fp32"  # it answers in 8 or 4 bits, by kernels of its own
     if (folder / MANIFEST).is_file():
         return answered(work, folder, content, rows)
-    identity = {"teacher": content, "rows": rows.fingerprint, "max_length": max_length(folder), "version": 2}
+    identity = {"teacher": content, "rows": rows.fingerprint, "max_length": max_length(folder), "version": 3}
     identity |= {"precision": precision}
 
     def build(target: Path) -> None:

@@ -63,8 +63,8 @@ def climb(stage: Distill, source: Artifact, work: Work) -> None:
     rows = [{**each.row, "taken": each is best} for each in tried]
     settings = {"family": best.settings.family, **best.settings.model_dump(mode="json", exclude_unset=True)}
     work.facts.update(best.facts, rung=settings, distill={"tries": rows, "limits": ladder.limits})
-    for path in sorted(best.folder.iterdir()):
-        shutil.move(path, work.folder / path.name)
+    # Copied, not moved: a run that is killed before the artifact is sealed finds the rung whole.
+    shutil.copytree(best.folder, work.folder, dirs_exist_ok=True)
 
 
 class Ladder:

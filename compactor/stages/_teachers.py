@@ -89,7 +89,7 @@ def mean_logits(
     if len(answers) == 1:
         return answers[0]
     identity = [[teacher.content, teacher.weight] for teacher in teachers]
-    parts = {"teachers": identity, "rows": [_print(work, split)], "problem_type": problem_type(work.task), "version": 2}
+    parts = {"teachers": identity, "rows": [_print(work, split)], "problem_type": problem_type(work.task), "version": 3}
     parts |= {"precision": precision}
 
     def build(folder: Path) -> None:

@@ -40,7 +40,7 @@ def top_answers(
         )
     teacher, rows = teachers[0], rows_of(work, split)
     identity = {"teacher": teacher.content, "rows": rows.fingerprint, "max_length": max_length(teacher.folder)}
-    identity |= {"top_k": kept.top_k, "temperature": kept.temperature, "precision": precision, "version": 2}
+    identity |= {"top_k": kept.top_k, "temperature": kept.temperature, "precision": precision, "version": 3}
 
     def build(target: Path) -> None:
         work.reporter.say(f"the teacher answers {len(rows)} {split} rows; {kept.top_k} logits of each are kept")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from compactor.augmentation.copies import Copier, in_blocks
@@ -64,3 +65,13 @@ def test_several_operations_at_once_go_further(rows):
         return sum((Counter(TEXTS[n // 8].split()) - Counter(text.split())).total() for n, text in enumerate(texts))
 
     assert distance(3) > 1.5 * distance(1)
+
+
+def test_rows_that_are_not_wanted_are_not_asked_for(rows):
+    given = rows(TEXTS, LABELS)
+    wanted = np.arange(len(TEXTS)) % 3 == 1
+    one = copier(given, copies=2)
+    some = [text for start, stop in in_blocks(len(TEXTS), 4) for text in one.block(given, start, stop, wanted=wanted)[0]]
+    whole = all_copies(given, 100, copies=2)[0]
+    assert some == [whole[2 * row + copy] for row in np.flatnonzero(wanted) for copy in range(2)]
+    assert sum(one.made.values()) == len(some)

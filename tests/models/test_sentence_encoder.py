@@ -152,15 +152,16 @@ def test_a_student_of_another_architecture_answers_in_the_teachers_space(tmp_pat
 
 
 def test_a_checkpoint_of_another_width_is_mapped_into_the_space_that_is_asked_for(tmp_path: Path) -> None:
-    model = load(write_encoder(tmp_path / "narrow"), TASK)
+    folder = write_encoder(tmp_path / "narrow")
+    model = load(folder, TASK)
     own = model(**batch()).embedding
     model.answer_in(WIDTH)
     assert torch.equal(model(**batch()).embedding, own), "it has that dimension already"
     model.answer_in(24)
     assert model(**batch()).embedding.shape == (3, 24)
     (tmp_path / "saved").mkdir()
-    save(model, tmp_path / "saved")
-    again = load(tmp_path / "saved", TASK)
+    save(model, folder, tmp_path / "saved", labels=())
+    again = load(tmp_path / "saved", TASK, labels=())
     assert torch.equal(again(**batch()).embedding, model(**batch()).embedding)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from types import SimpleNamespace
 from typing import Any
 
@@ -158,3 +159,9 @@ def test_a_rung_that_was_finished_before_a_kill_is_not_trained_again(place: Any,
     stage(epochs=1).run(place[2], work)
     assert trained == ["static", "conv", "conv", "transformer"]
     assert [row["name"] for row in work.facts["distill"]["tries"]] == ["static", "conv", "1 layer"]
+    made = sorted(path.name for path in work.folder.iterdir())
+    shutil.rmtree(work.folder)
+    work.folder.mkdir()  # killed once more, before what it left was sealed as an artifact
+    stage(epochs=1).run(place[2], work)
+    assert trained == ["static", "conv", "conv", "transformer"]
+    assert sorted(path.name for path in work.folder.iterdir()) == made

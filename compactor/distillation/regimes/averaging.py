@@ -18,13 +18,14 @@ def mean_of_answers(answers: Sequence[Tensor], weights: Sequence[float], problem
     teacher; at another temperature it is the mean that is tempered, as one teacher's answer would be.
 
     Args:
-        answers: logits (rows, labels) of each model, labels in one order.
+        answers: logits (rows, labels) of each model, labels in one order; NaN in rows that a model did not answer, where the mean is that
+            of the others.
         weights: of each model, more than 0; only their proportions count.
         problem_type: `single_label_classification` (softmax), `multi_label_classification` (a sigmoid for each label) or `regression`
             (numbers are averaged as they are).
 
     Returns:
-        float32 (rows, labels); for classes normalised log-probabilities.
+        float32 (rows, labels); for classes normalised log-probabilities. NaN where nobody answered.
     """
     stacked = torch.stack([answer.float() for answer in answers])
     shares = torch.tensor(list(weights), dtype=torch.float32, device=stacked.device)
@@ -35,4 +36,9 @@ def mean_of_answers(answers: Sequence[Tensor], weights: Sequence[float], problem
         present = torch.logsumexp(F.logsigmoid(stacked) + shares.log(), dim=0)
         absent = torch.logsumexp(F.logsigmoid(-stacked) + shares.log(), dim=0)
         return present - absent
+    given = ~stacked.isnan().any(dim=-1, keepdim=True)
+    if not given.all():
+        shares = shares * given
+        shares = shares / shares.sum(dim=0, keepdim=True)  # 0 / 0 is NaN, as wanted, where nobody answered
+        stacked = stacked.nan_to_num()
     return torch.logsumexp(F.log_softmax(stacked, dim=-1) + shares.log(), dim=0)

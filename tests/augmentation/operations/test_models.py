@@ -164,3 +164,17 @@ def test_byte_level_vocabularies_are_read_with_the_blank_before_a_word():
     assert all(tokenizer.id_to_token(number).startswith("Ġ") for number in words.written)
     (piece,) = words.pieces_of("apples")
     assert words.written[piece] == "apples"
+
+
+def test_words_of_letters_that_are_several_bytes_are_written_as_letters():
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+    from compactor.augmentation.pieces import WholeWords
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(vocab_size=600, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    tokenizer.train_from_iterator(["un país público y un corazón aquí"] * 9, trainer)
+    written = set(WholeWords(tokenizer).written.values())
+    assert {"país", "público", "corazón", "aquí"} <= written
+    assert all(word.isascii() or set(word) & set("íúó") for word in written), "parts of letters are no letters"

@@ -63,3 +63,18 @@ def test_the_gradient_is_that_of_the_mean_of_the_divergences() -> None:
         sum(F.kl_div(own, F.log_softmax(a, dim=1), reduction="sum", log_target=True) / len(answers) for a in answers).backward()
         gradients.append(student.grad)
     assert torch.allclose(gradients[0], gradients[1], atol=1e-6)
+
+
+@pytest.mark.model
+def test_where_a_teacher_did_not_answer_the_mean_is_that_of_the_others() -> None:
+    import torch
+
+    from compactor.distillation.regimes.averaging import mean_of_answers
+
+    one, other = torch.tensor([*ONE, ONE[0]]), torch.tensor([*OTHER, OTHER[0]])
+    whole = mean_of_answers([one, other], [3.0, 1.0], "single_label_classification")
+    one[1:], other[2] = float("nan"), float("nan")
+    mean = mean_of_answers([one, other], [3.0, 1.0], "single_label_classification")
+    assert torch.allclose(mean[0], whole[0])
+    assert torch.allclose(mean[1], other[1].log_softmax(dim=0))
+    assert mean[2].isnan().all()
