@@ -153,7 +153,8 @@ def teaching_problems(steps: list[Step], task: Task) -> Iterator[Problem]:
         if more:
             words = "probabilities" if "logits" in more else " and ".join(more).replace("_", " ")
             sentence = f"{step.name} has a loss that needs the teacher's {words}, and {steps[0].name} does not give them"
-            yield Problem("P028", sentence, f"use {' and '.join(sorted(told))}, such as losses: [teacher_labels]", step.place)
+            hint = f"use {' and '.join(sorted(told))}, such as losses: [teacher_labels]"
+            yield Problem("P028", sentence, "leave teacher_outputs out" if more == ["highest_logits"] else hint, step.place)
 
 
 def decoder_problems(steps: list[Step], task: Task, near: tuple[Path, ...]) -> Iterator[Problem]:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 # Rows looked at for the main directions of a teacher's states, for which layers matter, for how frequent pieces are.
 LOOKED_AT_ROWS = 1024
 LOOKED_AT_BATCH = 32
-# More layers than any teacher has: a stand-in for one that is not known yet.
-MANY_LAYERS = 99
 
 
 @dataclass(frozen=True)
@@ -229,10 +227,10 @@ def looks_inside(term: LossTerm) -> bool:
 def _unfit(term: LossTerm, student: StudentSettings) -> str | None:
     """Return why a loss that looks inside does not apply to a student without layers, whatever the teacher; None if it may."""
     from compactor.distillation.losses import Shape, needs
+    from compactor.distillation.regimes.problems import MANY_LAYERS
 
     if "relations" in needs((term,)):
         return f"{term.name} compares attention, and a {student.family} student has none"
     width = int(getattr(student, "hidden", 0) or 0)
-    teacher = Shape(MANY_LAYERS, width, (width,) * MANY_LAYERS, (1,) * MANY_LAYERS)
-    found = next(iter(term.loss.unfit(Shape(0, width), teacher)), None)
+    found = next(iter(term.loss.unfit(Shape(0, width), Shape.of_depth(MANY_LAYERS, width))), None)
     return None if found is None else f"{term.name} does not apply to a {student.family} student, which has no layers: {found}"

@@ -44,6 +44,7 @@ class Distill(Stage):
 
     takes: ClassVar[frozenset[str]] = frozenset({"torch", "answers"})
     gives: ClassVar[str] = "torch"
+    version: ClassVar[int] = 2
     uses_teacher: ClassVar[bool] = True
 
     student: Student = Field(default_factory=TransformerStudent, description="its shape and first weights")
@@ -125,9 +126,19 @@ class Distill(Stage):
         if "inside_gb" in self.model_fields_set and not self._looks_inside(task):
             sentence = "no loss looks inside the teacher, and nothing of it is kept"
             yield ("inside_gb",), Problem("P177", sentence, "leave inside_gb out")
-        for number, peer in enumerate(self.mutual.peers if self.mutual is not None else ()):
-            yield from (((("mutual", "peers", number, *path)), problem) for path, problem in peer.problems(task))
+        yield from self._peer_problems(task)
         yield from regime_problems(self, task)
+
+    def _peer_problems(self, task: Task) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
+        """Yield what is wrong with peers of mutual learning, alone and together with the losses, which are theirs too."""
+        for number, peer in enumerate(self.mutual.peers if self.mutual is not None else ()):
+            place = ("mutual", "peers", number)
+            for phase, lesson in enumerate(self.lessons):
+                for path, problem in student_problems(peer, lesson.losses or self.terms(task), task):
+                    if path[:1] == ("losses",):
+                        yield place, problem
+                    elif phase == 0:
+                        yield (*place, *path[1:]), problem
 
     def fingerprint(self, near: tuple[Path, ...]) -> dict[str, Any]:
         """Return content hashes of what is named outside the profile: teachers, further data, a model that the student grows from."""

@@ -49,8 +49,10 @@ class Teacher(Stage):
 
     @property
     def teaches(self) -> frozenset[str] | None:
-        """In few bits it answers, and nothing inside it is compared."""
-        return None if self.load_in is None else frozenset({"logits", "highest_logits", "teacher_labels"})
+        """In few bits it answers, and nothing inside it is compared; of several the mean is taken, which needs all logits of each."""
+        inside = {"hidden_states", "relations"} if self.load_in is None else set()
+        highest = {"highest_logits"} if self.ensemble is None else set()
+        return None if inside and highest else frozenset({"logits", "teacher_labels", *inside, *highest})
 
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings."""

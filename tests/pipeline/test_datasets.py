@@ -206,3 +206,11 @@ def test_a_teacher_who_only_answers_is_asked_for_no_more(tmp_path, form, losses,
     else:
         (tmp_path / "p.yaml").write_text(HEAD + text)
         assert load_profile(tmp_path / "p.yaml", check_files=False).steps[0].stage.gives == "answers"
+
+
+def test_of_several_teachers_the_highest_logits_alone_are_no_mean(tmp_path):
+    text = "data: {train: train.csv}\nstages:\n  - teacher: {model: m, train: {epochs: 1}, ensemble: 2}\n  - distill: {%s}\n  - export\n"
+    wanted = "P028: distill has a loss that needs the teacher's highest logits, and teacher does not give them (leave teacher_outputs out)"
+    assert wanted in told(tmp_path, text % "teacher_outputs: {top_k: 2}", check_files=False)
+    (tmp_path / "p.yaml").write_text(HEAD + text % "losses: [hinton, hidden_states]")
+    assert load_profile(tmp_path / "p.yaml", check_files=False)

@@ -13,6 +13,8 @@ from compactor.tasks import TASKS
 
 TRAIN = {"epochs": 2, "batch_size": 16, "learning_rate": 2e-3}
 HINTON = {"hinton": {"temperature": 1.0}}
+PAIRS = {"hidden_states": {"layers": [[1, 2], [2, 4], [3, 6]]}}  # of a teacher with six layers or more
+BAG = {"family": "static"}
 
 
 def problems(task: str = "text-classification", **settings: Any) -> dict[Any, str]:
@@ -41,6 +43,10 @@ def problems(task: str = "text-classification", **settings: Any) -> dict[Any, st
         ({"teacher": "previous", "teachers": [{}]}, ("teacher",), "P194"),
         ({"teacher": "previous", "losses": ["cross_entropy"]}, ("teacher",), "P194"),
         ({"born_again": {}, "losses": ["cross_entropy"]}, ("born_again",), "P194"),
+        ({"student": {"layers": 3}, "born_again": {}, "losses": [PAIRS]}, ("losses", 0), "P194"),
+        ({"teachers": [{}, {"model": "previous"}], "teacher_outputs": {"top_k": 4}}, ("teacher_outputs",), "P194"),
+        ({"mutual": {"peers": [BAG]}, "losses": [HINTON, "minilm_relations"]}, ("mutual", "peers", 0), "P265"),
+        ({"mutual": {"peers": [BAG]}, "phases": [{"freeze": 1}, {}]}, ("phases", 0, "freeze"), "P191"),
         ({"tasks": [{"name": "a", "data": {"train": "a.csv"}}] * 2}, ("tasks", 1, "name"), "P195"),
     ],
 )
@@ -55,6 +61,9 @@ def test_a_task_with_many_answers_a_text_has_no_exits_and_no_further_tasks() -> 
 
 
 def test_what_makes_sense_is_not_refused() -> None:
+    assert problems(student={"layers": 3}, losses=[PAIRS]) == {}
+    assert problems(student={"layers": 3}, born_again={}, losses=["hidden_states", "minilm_relations"]) == {}
+    assert problems(student=BAG, mutual={"peers": [{"layers": 2}]}) == {}
     phases = [{"losses": ["hidden_states"], "layer_by_layer": True}, {"losses": ["cross_entropy"], "freeze": 1}, {}]
     assert problems(phases=phases, born_again={}, ema_teacher={}, exits={}) == {}
     assert problems(mutual={"keep": "first"}, exits={}, ema_teacher={}, teachers=[{}, {"model": "previous"}]) == {}

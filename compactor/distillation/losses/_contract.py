@@ -35,6 +35,11 @@ class Shape:
     labels: int = 0
     causal: bool = False
 
+    @classmethod
+    def of_depth(cls, layers: int, width: int = 1) -> Shape:
+        """Return a stand-in for a model that is not there yet, of which no more than its depth is known."""
+        return cls(layers, width, (width,) * layers, (1,) * layers)
+
 
 @dataclass(frozen=True)
 class TopLogits:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from compactor.base.errors import Problem
-from compactor.distillation.losses import LossTerm, needs
+from compactor.distillation.losses import LossTerm, Shape, needs
 from compactor.distillation.quantization_aware.settings import named_in
 from compactor.distillation.regimes.settings import BornAgain, Exits, FurtherTask, Mutual, Phase
 from compactor.distillation.schedules import Schedule
@@ -14,6 +14,8 @@ from compactor.distillation.schedules import Schedule
 if TYPE_CHECKING:
     from compactor.tasks import Task
 
+# More layers than any teacher has: for one that is not known yet.
+MANY_LAYERS = 99
 Found = Iterator[tuple[tuple[str | int, ...], Problem]]
 
 
@@ -24,6 +26,7 @@ class Regime(Protocol):
     phases: tuple[Phase, ...]
     teacher: str
     teachers: Any
+    teacher_outputs: Any
     mutual: Mutual | None
     born_again: BornAgain | None
     exits: Exits | None
@@ -44,6 +47,7 @@ def regime_problems(regime: Any, task: Task) -> Found:
     """Yield what is wrong with a distillation's settings, with the path inside them."""
     yield from _phases(regime)
     yield from _teachers(regime, task)
+    yield from _generations(regime, task)
     yield from _mutual(regime)
     yield from _rounding(regime)
     yield from _exits(regime, task)
@@ -65,7 +69,8 @@ def zero_problems(losses: Sequence[LossTerm], path: tuple[str | int, ...]) -> Fo
 
 
 def _phases(regime: Regime) -> Found:
-    layered = getattr(type(regime.student), "layered", True)
+    peers = regime.mutual.peers if regime.mutual is not None else ()
+    layered = all(getattr(type(student), "layered", True) for student in (regime.student, *peers))
     for name in ("losses", "train"):
         if regime.phases and name in regime.model_fields_set and name == "train":
             sentence = "both phases and train are given, and each phase has a train of its own"
@@ -96,6 +101,9 @@ def _layer_by_layer(phase: Phase, path: tuple[str | int, ...]) -> Found:
 def _teachers(regime: Regime, task: Task) -> Found:
     if regime.teachers and "teacher" in regime.model_fields_set:
         yield ("teacher",), Problem("P194", "both teacher and teachers are given", "name all of them in teachers")
+    if regime.teacher_outputs is not None and len(regime.teachers) > 1:
+        sentence = f"teacher_outputs keeps the highest logits of one teacher, and there are {len(regime.teachers)}"
+        yield ("teacher_outputs",), Problem("P194", sentence, "leave it out: the mean of several needs all logits of each")
     asked = [needs(phase.losses or regime.terms(task)) - {"labels"} for phase in regime.lessons]
     if any(asked):
         return
@@ -105,6 +113,27 @@ def _teachers(regime: Regime, task: Task) -> Found:
     if regime.born_again is not None:
         sentence = "no loss learns from a teacher, so that every generation would be the same"
         yield ("born_again",), Problem("P194", sentence, "add hinton")
+
+
+def _generations(regime: Regime, task: Task) -> Found:
+    """From the second generation on the teacher has as many layers as the student."""
+    layers = _layer_count(regime.student)
+    if regime.born_again is None or layers is None:
+        return
+    own, any_teacher = Shape.of_depth(layers), Shape.of_depth(MANY_LAYERS)
+    for number, phase in enumerate(regime.lessons):
+        for place, term in enumerate(phase.losses or regime.terms(task)):
+            sentences = set(term.loss.unfit(own, own)) - set(term.loss.unfit(own, any_teacher))
+            for sentence in sorted(sentences):
+                path = (*(("phases", number) if regime.phases else ()), "losses", place)
+                told = f"from the second generation on a student of {layers} layers is the teacher: {sentence}"
+                yield path, Problem("P194", told, "name layers that the student has too, or leave born_again out")
+
+
+def _layer_count(student: Any) -> int | None:
+    """Return how many layers a student will have; None where that depends on the teacher."""
+    layers = getattr(student, "layers", None)
+    return len(layers) if isinstance(layers, tuple) else layers
 
 
 def _mutual(regime: Regime) -> Found:
@@ -136,8 +165,7 @@ def _exits(regime: Regime, task: Task) -> Found:
     if regime.mutual is not None and regime.mutual.keep == "best":
         sentence = "the exits belong to the first student, and mutual may keep another"
         yield ("exits",), Problem("P193", sentence, "set mutual.keep: first")
-    layers = getattr(regime.student, "layers", None)
-    total = len(layers) if isinstance(layers, tuple) else layers
+    total = _layer_count(regime.student)
     if exits.layers == "all":
         if total == 1:
             yield ("exits",), Problem("P193", "a student of one layer has no inner layer", "leave exits out")
