@@ -209,7 +209,7 @@ class _Builder:
             return str(node.value)
         try:
             value: Hashable = self._constructor.construct_object(node)
-        except (ValueError, YAMLError):
+        except (ValueError, KeyError, YAMLError):  # KeyError: of an explicit !!bool that is neither
             return str(node.value)
         if isinstance(value, float) and not math.isfinite(value):
             self._problem("P006", f"{node.value} is not a number that a setting can have", "give a finite number", place)

@@ -122,3 +122,8 @@ def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path):
     document = read_document(path)
     assert document.data == {"name": "x", "task": "y"}
     assert document.places.value(("name",)).excerpt == "name: x"
+
+
+@pytest.mark.parametrize("text", ["a: !!bool maybe\n", "a: !!int few\n", "a: !!float much\n", "a: !!timestamp today\n"])
+def test_a_value_that_is_not_of_its_tag_is_read_as_text_for_the_settings_to_refuse(text):
+    assert parse(text, "p.yaml").data == {"a": text.split()[-1]}
