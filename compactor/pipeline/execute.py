@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from compactor.base.artifact import Artifact
 from compactor.base.environment import versions
+from compactor.base.finding import Finding
 from compactor.base.reporter import PassingReporter, Reporter
 from compactor.pipeline.ahead import ahead_of
 from compactor.pipeline.plan import PlannedStep
@@ -32,6 +33,7 @@ class Session:
     online: bool
     references: set[str] = field(default_factory=set)
     datasets: list[Done] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     _data: Data | None = None
     _sound: set[str] = field(default_factory=set)
     _by_products: set[str] = field(default_factory=set)
@@ -61,6 +63,11 @@ class Session:
 
         profile, cache = self.profile, self.store.root / "data"
         return open_unlabelled(profile.data, near=profile.near, cache=cache, online=self.online, reporter=self.reporter)
+
+    def finding(self, finding: Finding) -> None:
+        """Show what is to be known about the run as a whole, and keep it for the report."""
+        self.findings.append(finding)
+        self.reporter.finding(finding)
 
     def derive(self, name: str, parts: dict[str, Any], build: Callable[[Path], None]) -> Path:
         """Return a by-product, and remember that this run refers to it."""
