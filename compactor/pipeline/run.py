@@ -32,6 +32,7 @@ class Options:
     Attributes:
         online: the network may be used.
         quick: fewer samples of latency, hence wider intervals.
+        measure_again: take times anew, even if those of the same graphs are kept.
         timing: measure how fast each row is; without it a run on a busy machine leaves that to a later one.
         until: stop after this stage, without measuring.
         redo: stages whose artifacts are made again even if they are in the store.
@@ -41,6 +42,7 @@ class Options:
 
     online: bool = False
     quick: bool = False
+    measure_again: bool = False
     timing: bool = True
     until: str = ""
     redo: tuple[str, ...] = ()
@@ -78,17 +80,18 @@ def run(
             return None
         controls = make_controls(session, plan, data, rows)
         score_rows(session, rows, controls)
-        measured = options.timing and time_rows(session, rows + controls, folder, quick=options.quick)
+        how = {"quick": options.quick, "anew": options.measure_again}
+        measured = options.timing and time_rows(session, rows + controls, folder, **how)
         if options.timing:
             estimate_rows(session, rows + controls)
             tell_slower(session, rows, folder)
-        measure_cascades(session, rows, folder, quick=options.quick, timed=options.timing)
+        measure_cascades(session, rows, folder, timed=options.timing, **how)
     finally:
         # Also after a failure: what this run has made so far is in use, and `clean` must leave it alone.
         write_json(folder / "references.json", sorted(session.references))
     if options.timing and not measured and all(row.from_store for row in rows):
         reporter.say("nothing to do: every stage is in the store and every row is measured")
-    also = measure_further_targets(session, rows[-1], folder, quick=options.quick) if options.timing else []
+    also = measure_further_targets(session, rows[-1], folder, **how) if options.timing else []
     earlier = records_of(folder)
     report = publish(session, rows, controls, folder, environment, options.command, time.perf_counter() - begun)
     report = with_records(folder, report, earlier, also)
