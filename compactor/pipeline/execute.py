@@ -14,6 +14,7 @@ from compactor.base.finding import Finding
 from compactor.base.reporter import PassingReporter, Reporter
 from compactor.pipeline.ahead import ahead_of
 from compactor.pipeline.plan import PlannedStep
+from compactor.pipeline.references import References
 from compactor.pipeline.store import Label, Store
 from compactor.stages import Ahead, Work
 
@@ -31,7 +32,7 @@ class Session:
     reporter: Reporter
     threads: int
     online: bool
-    references: set[str] = field(default_factory=set)
+    references: References = field(default_factory=References)
     datasets: list[Done] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     _data: Data | None = None
@@ -107,7 +108,7 @@ def execute(
     session.references.add(step.key)
     found = _sound(session, step, inputs)
     if found is not None:
-        session.references |= set(found.record["by_products"])
+        session.references.add(*found.record["by_products"])
         session.reporter.event("step", label=step.label, key=step.key, state="in store")
         return Done(step, found, from_store=True)
     session.reporter.event("step", label=step.label, key=step.key, state="begun")

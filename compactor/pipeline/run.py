@@ -17,6 +17,7 @@ from compactor.pipeline.estimated_rows import estimate_rows
 from compactor.pipeline.execute import Session
 from compactor.pipeline.plan import Plan, data_parts, make_plan
 from compactor.pipeline.publish import publish
+from compactor.pipeline.references import REFERENCES, References
 from compactor.pipeline.slower import tell_slower
 from compactor.pipeline.store import Store
 from compactor.pipeline.timing import time_rows
@@ -69,32 +70,30 @@ def run(
     """
     options = options or Options()
     begun = time.perf_counter()
-    session = Session(profile, store, reporter, options.threads or machine()["cores_allowed"], options.online)
+    references = References(folder / REFERENCES)
+    session = Session(profile, store, reporter, options.threads or machine()["cores_allowed"], options.online, references)
     environment = {"machine": machine(), "versions": versions(), "load_at_start": load_average(), "git": git_state(Path.cwd())}
     write_json(folder / "environment.json", environment)
     data = data_parts(profile)
     plan = _plan(session, folder, data, options)
-    try:
-        rows = make_chain(session, plan, folder, options.until)
-        if rows is None:
-            return None
-        controls = make_controls(session, plan, data, rows)
-        score_rows(session, rows, controls)
-        how = {"quick": options.quick, "anew": options.measure_again}
-        measured = options.timing and time_rows(session, rows + controls, folder, **how)
-        if options.timing:
-            estimate_rows(session, rows + controls)
-            tell_slower(session, rows, folder)
-        measure_cascades(session, rows, folder, timed=options.timing, **how)
-    finally:
-        # Also after a failure: what this run has made so far is in use, and `clean` must leave it alone.
-        write_json(folder / "references.json", sorted(session.references))
+    rows = make_chain(session, plan, folder, options.until)
+    if rows is None:
+        return None
+    controls = make_controls(session, plan, data, rows)
+    score_rows(session, rows, controls)
+    how = {"quick": options.quick, "anew": options.measure_again}
+    measured = options.timing and time_rows(session, rows + controls, folder, **how)
+    if options.timing:
+        estimate_rows(session, rows + controls)
+        tell_slower(session, rows, folder)
+    measure_cascades(session, rows, folder, timed=options.timing, **how)
     if options.timing and not measured and all(row.from_store for row in rows):
         reporter.say("nothing to do: every stage is in the store and every row is measured")
     also = measure_further_targets(session, rows[-1], folder, **how) if options.timing else []
     earlier = records_of(folder)
     report = publish(session, rows, controls, folder, environment, options.command, time.perf_counter() - begun)
     report = with_records(folder, report, earlier, also)
+    references.settle()
     reporter.event("run", state="done", seconds=report["seconds"], met=report["budget"]["met"])
     return report
 
@@ -112,6 +111,6 @@ def _plan(session: Session, folder: Path, data: dict[str, Any], options: Options
         plan = make_plan(profile, store, data, previous)
     write_json(kept, plan.as_dict())
     write_text(folder / "profile.yaml", profile.text)
-    session.references |= {step.key for step in plan.steps}
+    session.references.add(*(step.key for step in plan.steps))
     session.reporter.event("plan", steps=[{"label": step.label, "state": step.state, "why": step.why} for step in plan.steps])
     return plan

@@ -97,11 +97,7 @@ class Store:
         with self._lock(key):
             for folder in (self.folder(key), self.root / "making" / key):
                 if folder.exists():
-                    # Renamed first, so that a kill in the middle leaves nothing that looks complete.
-                    doomed = folder.with_name(f".{folder.name}.discarded")
-                    shutil.rmtree(doomed, ignore_errors=True)
-                    os.replace(folder, doomed)
-                    shutil.rmtree(doomed, ignore_errors=True)
+                    _delete(folder)
 
     def entries(self) -> Iterator[tuple[Path, str]]:
         """Yield every folder below the store with a word for what it is: (folder, `teacher`, `encoded`, `making` ...)."""
@@ -109,6 +105,31 @@ class Store:
             for folder in sorted((self.root / room).glob("*")):
                 complete = bool(manifest) and (folder / manifest).is_file()
                 yield folder, str(read_json(folder / manifest)[word]) if complete else "unfinished"
+
+    def in_use(self, folder: Path) -> bool:
+        """Whether a living process holds the key of one of `entries`: it makes it, or a scratch folder of it."""
+        return any(_held(path) for path in self._locks(folder))
+
+    def remove(self, folder: Path) -> bool:
+        """Delete one of `entries` unless it is in use; return whether it is gone."""
+        from filelock import FileLock, Timeout
+
+        if self.in_use(folder):
+            return False
+        if folder.name.startswith("."):
+            shutil.rmtree(folder, ignore_errors=True)
+            return True
+        try:
+            with FileLock(self.root / "locks" / folder.name, timeout=0):
+                _delete(folder)
+        except Timeout:
+            return False
+        return True
+
+    def _locks(self, folder: Path) -> Iterator[Path]:
+        """Yield the lock files that a folder may have: of a hidden one, which is being filled or deleted, the name is cut."""
+        locks, name = self.root / "locks", folder.name
+        return locks.glob(f"{name[1:17]}*") if name.startswith(".") else iter([locks / name])
 
     def _seal(self, label: Label, folder: Path, extra: dict[str, Any]) -> None:
         files = hash_folder(folder)
@@ -139,6 +160,27 @@ class Store:
             yield
         finally:
             lock.release()
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder, renamed first, so that a kill in the middle leaves nothing that looks complete."""
+    doomed = folder.with_name(f".{folder.name}.discarded")
+    shutil.rmtree(doomed, ignore_errors=True)
+    os.replace(folder, doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _held(path: Path) -> bool:
+    """Whether a process holds a lock file."""
+    from filelock import FileLock, Timeout
+
+    if not path.is_file():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
 
 
 def _flush(folder: Path) -> None:
