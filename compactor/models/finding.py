@@ -8,6 +8,7 @@ from typing import Any
 from compactor.base.atomic import read_json
 from compactor.base.errors import MissingError, StageError
 from compactor.base.hashing import hash_file, hash_value
+from compactor.base.paths import under
 
 # No pickles, no other frameworks, no ONNX: weights as safetensors, the rest as text.
 HUB_PATTERNS = ["*.safetensors", "*.json", "*.txt", "*.model"]
@@ -39,12 +40,11 @@ def find_model(name: str, near: tuple[Path, ...], online: bool) -> Path:
 def local_model(name: str, near: tuple[Path, ...]) -> Path | None:
     """Return the folder of this name in the near folders; None when there is none, so that the name may be a hub id."""
     for folder in near or (Path(),):
-        if (folder / name).is_dir():
-            return folder / name
-        if (folder / name).is_file():
-            raise StageError(
-                "L101", f"{folder / name} is a file", "give the folder that holds config.json and model.safetensors"
-            )
+        place = under(folder, name)
+        if place.is_dir():
+            return place
+        if place.is_file():
+            raise StageError("L101", f"{place} is a file", "give the folder that holds config.json and model.safetensors")
     return None
 
 

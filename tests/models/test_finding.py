@@ -93,3 +93,13 @@ def test_the_modules_of_a_sentence_encoder_are_part_of_what_it_is(tmp_path: Path
     (tmp_path / "runs/config.json").write_text("other")
     assert model_fingerprint(str(tmp_path), ()) == cls
     assert mean != cls
+
+
+def test_a_path_may_begin_at_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/config.json").write_text('{"num_hidden_layers": 3}')
+    assert find_model("~/model", (Path("/elsewhere"),), online=False) == tmp_path / "model"
+    assert model_fingerprint("~/model", ()) == model_fingerprint(str(tmp_path / "model"), ())
+    with pytest.raises(MissingError):
+        find_model("~/other", (), online=False)

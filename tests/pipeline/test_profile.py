@@ -273,6 +273,16 @@ def test_a_users_own_stage_is_found_beside_the_profile(tmp_path):
     assert "P024: ./mine/merge.py cannot be imported: ModuleNotFoundError" in told(HEAD + stages)
 
 
+def test_a_users_own_stage_may_lie_below_the_home_folder(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    own = "class Merge(Stage):\n    takes = frozenset({'torch'})\n    def run(self, source, work): ...\n"
+    (home / "merge.py").write_text("from compactor.stages import Stage\n" + own)
+    step = load(HEAD + "stages:\n  - teacher: {model: ./model}\n  - ~/merge.py: {}\n").steps[1]
+    assert (step.label, len(step.source_hash)) == ("merge", 64)
+
+
 def test_a_users_own_target_is_checked_with_its_own_lines(tmp_path):
     (tmp_path / "board.yaml").write_text("name: board\ntitle: a board\nmachine: aarch64\nthreads: 0\n")
     own = HEAD.replace("laptop-cpu", "board.yaml") + CHAIN
