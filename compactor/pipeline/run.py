@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from compactor.base.atomic import read_json, write_json, write_text
 from compactor.base.environment import git_state, load_average, machine, versions
+from compactor.base.errors import Problem, ProfileError
 from compactor.base.reporter import Reporter
+from compactor.base.suggest import did_you_mean
 from compactor.pipeline.cascades import measure_cascades
 from compactor.pipeline.chain import make_chain, make_controls, score_rows
 from compactor.pipeline.elsewhere import measure_further_targets, records_of, with_records
@@ -66,9 +68,11 @@ def run(
         options: see `Options`.
 
     Raises:
+        ProfileError: P053 `options` name a stage that the profile does not have.
         StageError, DataError, MissingError: in one sentence each, with the exit status.
     """
     options = options or Options()
+    _check_stages(profile, options)
     begun = time.perf_counter()
     references = References(folder / REFERENCES)
     session = Session(profile, store, reporter, options.threads or machine()["cores_allowed"], options.online, references)
@@ -96,6 +100,20 @@ def run(
     references.settle()
     reporter.event("run", state="done", seconds=report["seconds"], met=report["budget"]["met"])
     return report
+
+
+def _check_stages(profile: Profile, options: Options) -> None:
+    """Refuse stages that are not there: a run that never reaches the one it should stop after would make everything."""
+    known = {name for step in profile.steps for name in (step.label, step.name)}
+    named = [("--to", options.until)] if options.until else []
+    named += [("--redo", name) for name in options.redo]
+    problems = [
+        Problem("P053", f"{option} {name}: this profile has no such stage", did_you_mean(name, known))
+        for option, name in named
+        if name not in known
+    ]
+    if problems:
+        raise ProfileError(problems)
 
 
 def _plan(session: Session, folder: Path, data: dict[str, Any], options: Options) -> Plan:
