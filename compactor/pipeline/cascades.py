@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from compactor.base.atomic import read_json, write_json
+from compactor.base.atomic import read_json, read_mapping, write_json
 from compactor.base.hashing import hash_file, hash_value
 from compactor.cascading.temperature import confidence
 from compactor.cascading.threshold import levels
@@ -67,7 +67,7 @@ def _mix(session: Session, folder: Path, before: Path, run_folder: Path, *, quic
         return {}
     whole = folder / LARGER if LARGER in rule_of(folder) else before
     kept, identity = run_folder / KEPT, _identity(session, [folder, whole], quick)
-    told = read_json(kept) if kept.is_file() else {}
+    told = read_mapping(kept)
     if told.get("identity") == identity and not anew:
         found: dict[str, Any] = told["mix"]
         return found

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from compactor.base.atomic import read_json
-from compactor.base.errors import Problem, ProfileError
+from compactor.base.errors import CompactorError, Problem, ProfileError
 from compactor.pipeline.references import REFERENCES
 from compactor.pipeline.status import folder_bytes
 from compactor.pipeline.store import Store
@@ -37,14 +39,36 @@ def unused(store: Store, runs: Path) -> list[Unused]:
 
 
 def needed(runs: Path) -> set[str]:
-    """Return the keys that the runs of a folder refer to."""
+    """Return the keys that the runs of a folder refer to.
+
+    Raises:
+        CompactorError: R141 what a run needs cannot be read: then nothing may go.
+    """
     kept: set[str] = set()
     for run in runs.glob("*"):
-        if (run / REFERENCES).is_file():
-            kept |= set(read_json(run / REFERENCES))
-        if (run / PLAN).is_file():
-            kept |= {step["key"] for step in read_json(run / PLAN)["steps"]}
+        for path, keys in ((run / REFERENCES, _keys_of_references), (run / PLAN, _keys_of_plan)):
+            if path.is_file():
+                kept |= _read(path, keys)
     return kept
+
+
+def _read(path: Path, keys: Callable[[Any], set[str]]) -> set[str]:
+    try:
+        return keys(read_json(path))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        sentence = f"{path} cannot be read, so that nobody knows what its run needs; nothing is freed"
+        hint = "run its profile again, which writes it anew, or delete the folder of that run"
+        raise CompactorError("R141", sentence, hint) from error
+
+
+def _keys_of_references(references: Any) -> set[str]:
+    if not isinstance(references, list) or not all(isinstance(key, str) for key in references):
+        raise TypeError("no list of keys")
+    return set(references)
+
+
+def _keys_of_plan(plan: Any) -> set[str]:
+    return {step["key"] for step in plan["steps"]}
 
 
 def sweep(store: Store, runs: Path, entries: list[Unused]) -> int:

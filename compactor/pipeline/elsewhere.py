@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compactor.base.atomic import read_json, write_json
+from compactor.base.atomic import read_json, read_mapping, write_json
 from compactor.base.errors import CompactorError, MissingError
 from compactor.base.finding import Finding
 from compactor.base.hashing import hash_file, hash_value
@@ -48,7 +48,7 @@ def measure_further_targets(
         folder = run_folder / FOLDER / _safe(f"{place.target.name}-{place.via}")
         identity = _identity(session, place, row, quick)
         kept = folder / "record.json"
-        before = read_json(kept) if kept.is_file() else {}
+        before = read_mapping(kept)
         if anew or before.get("identity") != identity:
             session.reporter.say(f"measuring {row.id} on {place.target.name} via {place.via}")
             before = {"identity": identity, "record": _measure_or_tell(session, place, row, folder, quick=quick)}
@@ -62,8 +62,7 @@ def measure_further_targets(
 
 def records_of(run_folder: Path) -> list[dict[str, Any]]:
     """Return the records of further targets that a run's report holds; none before its first report."""
-    path = run_folder / "report.json"
-    found: list[dict[str, Any]] = read_json(path).get("also", []) if path.is_file() else []
+    found: list[dict[str, Any]] = read_mapping(run_folder / "report.json").get("also") or []
     return found
 
 

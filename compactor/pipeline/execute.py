@@ -163,6 +163,8 @@ def _sound(session: Session, step: PlannedStep, inputs: dict[str, Artifact | Non
     """Return the stored artifact if its files are as written and it was made from these very sources."""
     found = session.store.find(step.key)
     if found is None:
+        if session.store.unreadable(step.key):
+            _tell_damage(session, step, "its manifest cannot be read")
         return None
     damage = found.damage() if step.key not in session._sound else ""
     for name, artifact in inputs.items():
@@ -170,9 +172,13 @@ def _sound(session: Session, step: PlannedStep, inputs: dict[str, Artifact | Non
         if not damage and artifact is not None and made_from != artifact.content:
             damage = f"it was made from another content of its {name}"
     if damage:
-        session.reporter.say(f"{step.label}: the stored artifact is not used ({damage}); it is made again")
-        session.reporter.event("damaged", label=step.label, key=step.key, damage=damage)
+        _tell_damage(session, step, damage)
         session.store.discard(step.key)
         return None
     session._sound.add(step.key)
     return found
+
+
+def _tell_damage(session: Session, step: PlannedStep, damage: str) -> None:
+    session.reporter.say(f"{step.label}: the stored artifact is not used ({damage}); it is made again")
+    session.reporter.event("damaged", label=step.label, key=step.key, damage=damage)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compactor.base.atomic import read_json, write_json, write_text
+from compactor.base.atomic import write_json, write_text
 from compactor.base.environment import git_state, load_average, machine, versions
 from compactor.base.errors import Problem, ProfileError
 from compactor.base.reporter import Reporter
@@ -17,7 +17,7 @@ from compactor.pipeline.chain import make_chain, make_controls, score_rows
 from compactor.pipeline.elsewhere import measure_further_targets, records_of, with_records
 from compactor.pipeline.estimated_rows import estimate_rows
 from compactor.pipeline.execute import Session
-from compactor.pipeline.plan import Plan, data_parts, make_plan
+from compactor.pipeline.plan import Plan, data_parts, make_plan, read_plan
 from compactor.pipeline.publish import publish
 from compactor.pipeline.references import REFERENCES, References
 from compactor.pipeline.slower import tell_slower
@@ -120,7 +120,7 @@ def _plan(session: Session, folder: Path, data: dict[str, Any], options: Options
     """Make the plan, drop what is to be made again, and leave plan and profile in the run folder."""
     profile, store = session.profile, session.store
     kept = folder / "plan.json"
-    previous = read_json(kept) if kept.is_file() else None
+    previous = read_plan(kept)
     plan = make_plan(profile, store, data, previous)
     redo = [step for step in plan.steps if {step.label, step.name} & set(options.redo)]
     for step in redo:

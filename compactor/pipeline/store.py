@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from compactor.base.artifact import MANIFEST, Artifact
-from compactor.base.atomic import fresh_folder, read_json, write_json
+from compactor.base.atomic import fresh_folder, read_mapping, write_json
 from compactor.base.errors import CompactorError, disk_error
 from compactor.base.hashing import hash_folder, hash_value
 
@@ -45,9 +45,13 @@ class Store:
         return self.root / "artifacts" / key
 
     def find(self, key: str) -> Artifact | None:
-        """Return a finished artifact without reading its files, or None."""
+        """Return a finished artifact without reading its files; None where there is none, or only one that is `unreadable`."""
         folder = self.folder(key)
-        return Artifact.load(folder) if (folder / MANIFEST).is_file() else None
+        return Artifact.load(folder) if {"key", "files"} <= read_mapping(folder / MANIFEST).keys() else None
+
+    def unreadable(self, key: str) -> bool:
+        """Whether an artifact lies there whose manifest is cut or strange: it is damaged, and made again."""
+        return (self.folder(key) / MANIFEST).is_file() and self.find(key) is None
 
     def started(self, key: str) -> bool:
         """Whether a killed run left checkpoints to go on from."""
@@ -86,10 +90,11 @@ class Store:
         key = hash_value({"name": name, "parts": parts})
         folder = self.root / "derived" / key
         with self._lock(key):
-            if not (folder / DERIVED).is_file():
+            if "name" not in read_mapping(folder / DERIVED):
                 with fresh_folder(folder) as scratch:
                     build(scratch)
                     write_json(scratch / DERIVED, {"name": name, "parts": parts})
+                    _flush(scratch)
         return folder
 
     def discard(self, key: str) -> None:
@@ -104,7 +109,7 @@ class Store:
         for room, manifest, word in (("artifacts", MANIFEST, "stage"), ("derived", DERIVED, "name"), ("making", "", "making")):
             for folder in sorted((self.root / room).glob("*")):
                 complete = bool(manifest) and (folder / manifest).is_file()
-                yield folder, str(read_json(folder / manifest)[word]) if complete else "unfinished"
+                yield folder, str(read_mapping(folder / manifest).get(word, "unreadable")) if complete else "unfinished"
 
     def in_use(self, folder: Path) -> bool:
         """Whether a living process holds the key of one of `entries`: it makes it, or a scratch folder of it."""
@@ -139,6 +144,8 @@ class Store:
         _flush(folder)
         final = self.folder(label.key)
         final.parent.mkdir(parents=True, exist_ok=True)
+        if final.exists():
+            _delete(final)  # an unreadable one
         os.replace(folder, final)
 
     @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compactor.base.atomic import read_json, write_json
+from compactor.base.atomic import read_mapping, write_json
 from compactor.base.environment import machine
 from compactor.base.finding import Finding
 from compactor.base.hashing import hash_value
@@ -34,7 +34,7 @@ def time_rows(session: Session, rows: list[Row], run_folder: Path, *, quick: boo
     folders = {graphs[row.id]: row.onnx for row in reversed(rows) if row.onnx is not None}
     identity = hash_value({"graphs": graphs, "protocol": PROTOCOL, **conditions(session, session.profile.target, quick=quick)})
     kept = run_folder / MEASURED
-    before = read_json(kept) if kept.is_file() else {}
+    before = read_mapping(kept)
     fresh = anew or before.get("identity") != identity
     if fresh:
         names = {digest: next(name for name, other in graphs.items() if other == digest) for digest in folders}

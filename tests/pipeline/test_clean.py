@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from compactor.base.atomic import read_json, write_json
+from compactor.base.errors import CompactorError
 from compactor.cli.main import main
 from compactor.pipeline.clean import sweep, unused
 from compactor.pipeline.references import References
@@ -105,3 +106,16 @@ def test_a_store_of_other_folders_is_not_emptied_for_want_of_runs(tmp_path, caps
     assert store.find(free.key) is not None
     assert main(["clean", "--yes", *places]) == 0
     assert store.find(free.key) is None
+
+
+@pytest.mark.parametrize(("name", "text"), [("references.json", '["a'), ("plan.json", "{}"), ("references.json", "[1]")])
+def test_nothing_goes_while_it_is_not_known_what_a_run_needs(tmp_path, capsys, name, text):
+    store, run = Store(tmp_path / "runs/.store"), tmp_path / "runs" / "one"
+    free = make(store, "c")
+    run.mkdir()
+    (run / name).write_text(text)
+    assert main(["clean", "--yes", "--runs", str(tmp_path / "runs")]) == 1
+    assert "R141" in capsys.readouterr().err
+    with pytest.raises(CompactorError, match="nobody knows"):
+        sweep(store, tmp_path / "runs", [])
+    assert store.find(free.key) is not None
