@@ -9,12 +9,13 @@ from typing import Any
 
 from compactor.base.errors import Place, Problem, ProfileError
 from compactor.base.suggest import did_you_mean
+from compactor.pipeline.head import Head
 from compactor.pipeline.reader import DataPath, Document, Places, describe, parse
 from compactor.pipeline.steps import entries
 from compactor.pipeline.translate import value_at
 
 FILE = "--set"
-TOP = ("name", "task", "target", "budget", "seed", "data", "stages", "controls")
+TOP = tuple(Head.model_fields)
 
 
 def override(document: Document, overrides: Sequence[str]) -> Document:

@@ -39,6 +39,7 @@ def told(*overrides):
     ("text", "path", "value"),
     [
         ("seed=3", ("seed",), 3),
+        ("also=[{target: host, via: local}]", ("also", 0, "target"), "host"),
         ("data.train=mine.csv", ("data", "train"), "mine.csv"),
         ("data.label=a=b", ("data", "label"), "a=b"),
         ("budget.size_mb=1e1", ("budget", "size_mb"), 10.0),

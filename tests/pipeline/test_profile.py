@@ -242,6 +242,13 @@ def test_a_column_that_the_header_lacks_is_told_before_anything_runs():
     assert "p.yaml:4:33: P041: train.csv has no column 'categroy' (data.label) (did you mean 'category'?)" in message
 
 
+def test_empty_lines_before_a_header_are_skipped(tmp_path):
+    (tmp_path / "train.csv").write_text("\n\r\ntext,category\na,b\n")
+    assert load(HEAD + CHAIN)
+    (tmp_path / "train.csv").write_text("\n\n")
+    assert "P041" in told(HEAD + CHAIN)
+
+
 def test_files_are_not_looked_for_when_that_is_not_wanted():
     assert load(HEAD.replace("train.csv", "gone.csv") + CHAIN, check_files=False).data.train == "gone.csv"
 
