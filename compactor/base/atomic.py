@@ -55,6 +55,15 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read what one process leaves for a later one as a JSON object; empty where the file is absent, cut or something else."""
+    try:
+        value = read_json(path)
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 @contextmanager
 def fresh_folder(final: Path) -> Iterator[Path]:
     """Give an empty folder to fill; it takes the name `final` only if the block ends well."""

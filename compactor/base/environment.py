@@ -105,6 +105,12 @@ def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
     return found
 
 
+def gpus() -> list[str]:
+    """Return name and driver of each NVIDIA GPU; none where the driver's tool is not there, and of other makers."""
+    told = _output(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"])
+    return told.splitlines() if told else []
+
+
 def load_average() -> tuple[float, float, float] | None:
     """Return the runnable processes, averaged over 1, 5 and 15 minutes; None where the system does not tell."""
     return os.getloadavg() if hasattr(os, "getloadavg") else None

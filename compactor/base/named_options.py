@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from compactor.base.errors import CompactorError
+from compactor.base.paths import under
 from compactor.base.registry import Registry
 from compactor.base.settings import Settings
 from compactor.base.suggest import nearest
@@ -73,7 +74,7 @@ class NamedOptions:
             if name not in self.registry.names():
                 raise _refused(f"there is no {self.what} {name!r} ({_did_you_mean(str(name), self.registry.names())})")
             return self.registry.load(name), ""
-        folder = next((folder for folder in near if (folder / name).is_file()), near[-1])
+        folder = next((folder for folder in near if under(folder, name).is_file()), near[-1])
         try:
             return self.registry.load(name, folder), self.registry.source_hash(name, folder)
         except CompactorError as error:

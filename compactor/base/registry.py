@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Generic, TypeVar
 
 from compactor.base.errors import CompactorError
+from compactor.base.paths import under
 
 Contract = TypeVar("Contract")
 USER_MODULE = "compactor_user_"
@@ -38,7 +39,7 @@ class Registry(Generic[Contract]):
     def load(self, name: str, near: Path | None = None) -> type[Contract]:
         """Import one member, or a user's own file when the name ends in `.py` (relative to `near`)."""
         if name.endswith(".py"):
-            return self._member(import_file((near or Path()) / name), name)
+            return self._member(import_file(under(near or Path(), name)), name)
         return self._member(importlib.import_module(f"{self.package}.{name.replace('-', '_')}"), name)
 
     def source_hash(self, name: str, near: Path | None = None) -> str:
@@ -47,7 +48,7 @@ class Registry(Generic[Contract]):
             return ""
         from compactor.base.hashing import hash_file
 
-        return hash_file((near or Path()) / name)
+        return hash_file(under(near or Path(), name))
 
     def _member(self, module: ModuleType, name: str) -> type[Contract]:
         found = [

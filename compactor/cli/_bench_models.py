@@ -19,13 +19,28 @@ def make_subjects(paths: list[Path], shapes: dict[str, list[int]]) -> list[Subje
 
 
 def read_texts(path: Path) -> list[str]:
-    """Return 64 texts of a file with one a line, with the lengths of all."""
+    """Return 64 texts of a file with one a line, with the lengths of all.
+
+    Raises:
+        MissingError: M107 the file cannot be read, M109 it holds no text.
+        ProfileError: M122 it is not UTF-8.
+    """
     import numpy as np
 
-    from compactor.base.errors import MissingError
+    from compactor.base.errors import MissingError, Place, Problem, ProfileError
     from compactor.measuring.feeds import choose_rows
 
-    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    try:
+        content = path.read_bytes()
+        lines = [line for line in content.decode("utf-8").splitlines() if line.strip()]
+    except OSError as error:
+        sentence = f"{path} cannot be read: {error.strerror or error}"
+        raise MissingError("M107", sentence, "give a file with one text a line") from error
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8")
+        place = Place(str(path), before.count("\n") + 1, len(before) - before.rfind("\n"))
+        sentence = f"byte 0x{content[error.start]:02x} is not UTF-8"
+        raise ProfileError([Problem("M122", sentence, "save the file as UTF-8", place)]) from error
     if not lines:
         raise MissingError("M109", f"{path} holds no text", "give a file with one text a line")
     # Chosen by characters, so that models with other tokenizers answer the same texts.

@@ -16,15 +16,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what no run refers to; delete it when the person says so, or with `--yes`."""
-    from compactor.pipeline.clean import sweep, unused
+    from compactor.pipeline.clean import shared_warning, sweep, unused
     from compactor.pipeline.store import Store
 
-    found = unused(Store(store_folder(arguments)), arguments.runs)
+    store, runs = Store(store_folder(arguments)), arguments.runs
+    warning = shared_warning(store, runs)
+    found = unused(store, runs)
     for entry in found:
         print(f"{entry.folder.name[:12]}  {entry.what:<18} {entry.size_bytes / 1e6:8.1f} MB")
     if not found:
         print("nothing to free: every artifact is in use by a run")
         return 0
+    if warning:
+        print(f"warning: {warning}", file=sys.stderr)
     total = sum(entry.size_bytes for entry in found) / 1e6
     if not arguments.yes:
         if not sys.stdin.isatty():
@@ -32,5 +36,5 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         if input(f"delete these {len(found)} folders ({total:.1f} MB)? [y/N] ").strip().lower() != "y":
             return 0
-    print(f"{sweep(found) / 1e6:.1f} MB freed")
+    print(f"{sweep(store, runs, found) / 1e6:.1f} MB freed")
     return 0

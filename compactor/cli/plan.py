@@ -26,15 +26,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the plan."""
     import json
 
-    from compactor.base.atomic import read_json
     from compactor.pipeline.estimated_rows import estimated_line
-    from compactor.pipeline.plan import data_parts, make_plan
+    from compactor.pipeline.plan import data_parts, make_plan, read_plan
     from compactor.pipeline.profile import load_profile
     from compactor.pipeline.store import Store
 
     profile = load_profile(arguments.profile, arguments.overrides)
     kept = arguments.runs / profile.name / "plan.json"
-    store, previous = Store(store_folder(arguments)), read_json(kept) if kept.is_file() else None
+    store, previous = Store(store_folder(arguments)), read_plan(kept)
     plan = make_plan(profile, store, data_parts(profile), previous)
     if arguments.json:
         print(json.dumps(plan.as_dict(), indent=2, ensure_ascii=False))

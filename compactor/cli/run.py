@@ -20,7 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--redo", action="append", default=[], metavar="STAGE", help="make this stage again even if it is in the store"
     )
     parser.add_argument("--quick", action="store_true", help="fewer latency samples, hence wider intervals")
-    parser.add_argument(
+    speed = parser.add_mutually_exclusive_group()
+    speed.add_argument(
+        "--measure-again", action="store_true", help="measure speed anew, even if figures of the same models are kept"
+    )
+    speed.add_argument(
         "--no-timing", action="store_true", help="do not measure speed now: the same command without this does, later"
     )
     parser.add_argument("--online", action="store_true", help="allow the network, for models and data named by a hub id")
@@ -62,6 +66,7 @@ def _run(arguments: argparse.Namespace) -> int:
     options = Options(
         online=arguments.online,
         quick=arguments.quick,
+        measure_again=arguments.measure_again,
         timing=not arguments.no_timing,
         until=arguments.until,
         redo=tuple(arguments.redo),

@@ -16,6 +16,7 @@ Codes of what can be wrong with data (exit status 2 unless said otherwise):
 | D110 | too few rows for a validation split |
 | D111 | a split that the folder or hub dataset does not have |
 | D112 | the words and the tags of a row are not equally many |
+| D113 | a set of labels has one twice: a list of 0 and 1 for every label, perhaps |
 | D180 | an image is not there |
 | D181 | an image cannot be decoded, or has too many pixels |
 | D183 | a folder of images has splits where labels should be |

@@ -49,6 +49,11 @@ def as_label_lists(column: pa.Array, name: str, place: str, first_row: int, sepa
     return as_label_names(values, name, place, first_row), offsets
 
 
+def cut(text: str, separator: str) -> list[str]:
+    """Return the names in a cell that is no list, trimmed; an empty cell has none."""
+    return [name for name in (part.strip() for part in text.split(separator)) if name]
+
+
 def as_words(column: pa.Array, name: str, place: str, first_row: int) -> tuple[pa.Array, Any]:
     """Return each row's words as one large string, parted by U+001F, and int64 (n + 1,) where each row begins.
 
@@ -106,13 +111,10 @@ def _is_list(kind: Any) -> bool:
 
 
 def _split(column: pa.Array, separator: str) -> pa.Array:
-    """Cut strings at the separator; names that are empty after trimming are left out."""
+    """Cut the strings of a column at the separator."""
     import pyarrow as pa
 
-    cells = [
-        None if text is None else [name for name in (part.strip() for part in text.split(separator)) if name]
-        for text in column.cast(pa.large_string()).to_pylist()
-    ]
+    cells = [None if text is None else cut(text, separator) for text in column.cast(pa.large_string()).to_pylist()]
     return pa.array(cells, pa.list_(pa.large_string()))
 
 

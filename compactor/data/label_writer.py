@@ -46,7 +46,7 @@ class LabelWriter:
             words: int64 (n + 1,), where the words of each row begin; a row must have as many tags.
 
         Raises:
-            DataError: see `label_columns`; D112 words and tags of a row are not equally many.
+            DataError: see `label_columns`; D112 words and tags of a row are not equally many; D113 a set has a label twice.
         """
         import pyarrow as pa
 
@@ -62,6 +62,8 @@ class LabelWriter:
             self._check_words(words, offsets, rows_before)
         rows = rows_before + 1 + np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
         codes = self.codebook.encode(names, rows)
+        if self.columns.kind == "classes":
+            self._check_once(codes.to_numpy(), rows)
         return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), codes)
 
     def _check_words(self, words: np.ndarray, tags: np.ndarray, rows_before: int) -> None:
@@ -70,6 +72,18 @@ class LabelWriter:
             row = int(wrong[0])
             counts = f"{int(np.diff(words)[row])} words and {int(np.diff(tags)[row])} tags"
             raise DataError("D112", f"{self.place}, row {rows_before + row + 1} has {counts}", "give each word one tag")
+
+    def _check_once(self, codes: np.ndarray, rows: np.ndarray) -> None:
+        """Refuse a set that has a label twice: most such lists have a 0 or 1 for each label, and would be read as the labels 0 and 1."""
+        _, first, times = np.unique(np.stack([rows, codes]), axis=1, return_index=True, return_counts=True)
+        if (times > 1).any():
+            place = int(first[times > 1][0])
+            name = list(self.codebook.first_rows)[int(codes[place])]
+            raise DataError(
+                "D113",
+                f"{self.place}, row {int(rows[place])}: {self.columns.label!r} names the label {name!r} twice",
+                "name each label that the row has once; of a list with a 0 or 1 for every label, write the names of those with 1",
+            )
 
     def facts(self) -> dict[str, list[Any]]:
         """Return the names in order of their codes, and the number of the first row with each of them."""

@@ -9,6 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from compactor.base.errors import DataError, Place
 from compactor.data.columns import Columns
+from compactor.data.label_columns import cut
 from compactor.data.read import check_encoding
 from compactor.data.source import Source
 from compactor.data.table import Raw
@@ -110,8 +111,12 @@ def _batches(values: Iterator[Any], columns: Columns, source: Source) -> Iterato
         if row == 1 or (columns.label or columns.text) not in value:
             columns.check(list(value), source.name if row == 1 else f"{source.name}, row {row}")
         for name, cells in parts.items():
-            read = _list if name in columns.lists else _cell
-            cells.append(read(value.get(name), name, name in texts, row, source))
+            cell = value.get(name)
+            cells.append(
+                _list(cell, name, columns, row, source)
+                if name in columns.lists
+                else _cell(cell, name, name in texts, row, source)
+            )
         if row % BLOCK_ROWS == 0:
             yield pa.record_batch({name: pa.array(cells, kinds[name]) for name, cells in parts.items()})
             parts = {name: [] for name in columns.names}
@@ -119,10 +124,18 @@ def _batches(values: Iterator[Any], columns: Columns, source: Source) -> Iterato
         yield pa.record_batch({name: pa.array(cells, kinds[name]) for name, cells in parts.items()})
 
 
-def _list(value: Any, name: str, is_text: bool, row: int, source: Source) -> list[str | None] | None:
-    """Return a cell that may have several values as a list; one value alone is a list of one."""
+def _list(value: Any, name: str, columns: Columns, row: int, source: Source) -> list[str | None] | None:
+    """Return a cell that may have several values as a list: a string is cut at the separator, one label alone is a list of one."""
     if value is None:
         return None
+    is_text = name == columns.text
+    if isinstance(value, str) and columns.separator is not None and not is_text:
+        value = cut(value, columns.separator)
+    if not isinstance(value, list) and columns.kind == "tags":
+        code, wanted = ("D106", "words") if is_text else ("D107", "tags, one for each word")
+        raise DataError(
+            code, f"{source.name}, row {row}: {name!r} holds a {type(value).__name__}, not a list of {wanted}", "write a list"
+        )
     return [_cell(each, name, is_text, row, source) for each in (value if isinstance(value, list) else [value])]
 
 

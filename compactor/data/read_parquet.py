@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compactor.base.errors import DataError
-from compactor.data.columns import Columns
+from compactor.data.columns import Columns, first_true, flat
 from compactor.data.source import Source
 from compactor.data.table import Raw
 
@@ -42,27 +42,49 @@ def name_classes(batches: Iterator[pa.RecordBatch], label: str, names: tuple[str
     """Replace the ids of a ClassLabel column by their names; -1 is a missing label, as the hub's hidden test sets have it.
 
     Raises:
-        DataError: an id has no name.
+        DataError: D107 an id has no name, or is no whole number.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    row = 0
+    row = 1
     for batch in batches:
-        given = batch.column(label)
+        given = flat(batch.column(label))
         nested = pa.types.is_list(given.type) or pa.types.is_large_list(given.type)
-        ids = pc.list_flatten(given) if nested else given
-        ids = pc.if_else(pc.equal(ids, -1), None, ids)
-        highest = pc.max(ids).as_py()
-        if highest is not None and highest >= len(names):
-            raise DataError(
-                "D107", f"{place}, after row {row}: the label {highest} has no name", f"its feature names {len(names)} classes"
-            )
-        column = pa.array(names, pa.large_string()).take(ids)
+        values = pc.list_flatten(given) if nested else given
+        wrong = _first_without_name(values, len(names), label, place)
+        if wrong is not None:
+            where = row + (pc.list_parent_indices(given)[wrong].as_py() if nested else wrong)
+            hint = f"its feature names {len(names)} classes, by whole numbers from 0"
+            raise DataError("D107", f"{place}, row {where}: the label {values[wrong].as_py()} has no name", hint)
+        values = pc.if_else(pc.is_nan(values), None, values) if pa.types.is_floating(values.type) else values
+        ids = values.cast(pa.int64())
+        column = pa.array(names, pa.large_string()).take(pc.if_else(pc.equal(ids, -1), None, ids))
         if nested:
             column = pa.LargeListArray.from_arrays(_offsets(given), column)
         yield batch.set_column(batch.schema.get_field_index(label), label, column)
         row += batch.num_rows
+
+
+def _first_without_name(values: pa.Array, names: int, label: str, place: str) -> int | None:
+    """Return the position of the first id that is no whole number from -1 to the last name, or None; missing ones are left to others.
+
+    Raises:
+        DataError: D107 the column holds no numbers.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = values.type
+    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind)):
+        hint = "write the numbers that its feature names, or drop the feature"
+        raise DataError("D107", f"{place}: the label column {label!r} holds {kind}, not the numbers of its classes", hint)
+    if pa.types.is_null(kind):
+        return None
+    wrong = pc.or_(pc.less(values, -1), pc.greater_equal(values, names))
+    if pa.types.is_floating(kind):
+        wrong = pc.and_(pc.or_(wrong, pc.not_equal(values, pc.floor(values))), pc.invert(pc.is_nan(values)))
+    return first_true(pc.fill_null(wrong, False))
 
 
 def _offsets(column: pa.Array) -> pa.Array:

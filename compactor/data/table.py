@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS, FACTS = "rows.arrow", "facts.json"
-VERSION = 1  # of the layout and of the reading; part of the cache key
+VERSION = 2  # of the layout and of the reading; part of the cache key
 
 
 @dataclass(frozen=True)

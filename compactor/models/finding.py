@@ -8,11 +8,14 @@ from typing import Any
 from compactor.base.atomic import read_json
 from compactor.base.errors import MissingError, StageError
 from compactor.base.hashing import hash_file, hash_value
+from compactor.base.paths import under
 
 # No pickles, no other frameworks, no ONNX: weights as safetensors, the rest as text.
 HUB_PATTERNS = ["*.safetensors", "*.json", "*.txt", "*.model"]
 CHECKPOINT_FILES = {".safetensors", ".json", ".txt", ".model", ".py"}
-HUB_IGNORED = ["onnx/*", "openvino/*", "*/*"]
+# Of sentence encoders what comes after the encoder lies in folders of its own, `1_Pooling` and `2_Dense`; all other folders are left out.
+HUB_IGNORED = ["[!0-9]*/*", "[0-9][!_]*/*", "*/*/*"]
+MODULES, MODULE_FOLDERS, MODULE_FILES = "modules.json", "[0-9]_*", {".safetensors", ".json"}
 
 
 def find_model(name: str, near: tuple[Path, ...], online: bool) -> Path:
@@ -37,12 +40,11 @@ def find_model(name: str, near: tuple[Path, ...], online: bool) -> Path:
 def local_model(name: str, near: tuple[Path, ...]) -> Path | None:
     """Return the folder of this name in the near folders; None when there is none, so that the name may be a hub id."""
     for folder in near or (Path(),):
-        if (folder / name).is_dir():
-            return folder / name
-        if (folder / name).is_file():
-            raise StageError(
-                "L101", f"{folder / name} is a file", "give the folder that holds config.json and model.safetensors"
-            )
+        place = under(folder, name)
+        if place.is_dir():
+            return place
+        if place.is_file():
+            raise StageError("L101", f"{place} is a file", "give the folder that holds config.json and model.safetensors")
     return None
 
 
@@ -60,12 +62,17 @@ def local_config(name: str, near: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def model_fingerprint(name: str, near: tuple[Path, ...]) -> dict[str, str]:
-    """Return what a named model is, for a cache key: the content hash of a local checkpoint, or the hub id."""
+    """Return what a named model is, for a cache key: the content hash of a local checkpoint, or the hub id.
+
+    The modules of a sentence encoder belong to it: with another pooling it gives other vectors.
+    """
     folder = local_model(name, near)
     if folder is None:
         return {"hub": name}
-    files = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in CHECKPOINT_FILES)
-    return {"model": hash_value({path.name: hash_file(path) for path in files})}
+    files = [path for path in folder.iterdir() if path.is_file() and path.suffix in CHECKPOINT_FILES]
+    if (folder / MODULES).is_file():
+        files += [path for path in folder.glob(f"{MODULE_FOLDERS}/*") if path.is_file() and path.suffix in MODULE_FILES]
+    return {"model": hash_value({path.relative_to(folder).as_posix(): hash_file(path) for path in sorted(files)})}
 
 
 def check_online(name: str, near: tuple[Path, ...], *, online: bool) -> None:

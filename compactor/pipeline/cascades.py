@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from compactor.base.atomic import read_json, write_json
-from compactor.base.environment import machine, versions
+from compactor.base.atomic import read_json, read_mapping, write_json
 from compactor.base.hashing import hash_file, hash_value
 from compactor.cascading.temperature import confidence
 from compactor.cascading.threshold import levels
 from compactor.pipeline.execute import Session
+from compactor.pipeline.kept_times import conditions
 from compactor.pipeline.probe import LARGER, answers, encoded, rule_of
 
 if TYPE_CHECKING:
@@ -26,14 +26,19 @@ MOST_TEXTS, QUICK_TEXTS = 1000, 300
 PROTOCOL = 1
 
 
-def measure_cascades(session: Session, rows: list[Row], run_folder: Path, *, quick: bool, timed: bool = True) -> None:
-    """Fill `cascade` of each cascade's row: `coverage` and `shares` by split, `mix` by model; a mix of the same graphs here is kept."""
+def measure_cascades(
+    session: Session, rows: list[Row], run_folder: Path, *, quick: bool, timed: bool = True, anew: bool = False
+) -> None:
+    """Fill `cascade` of each cascade's row: `coverage` and `shares` by split, `mix` by model.
+
+    A mix of the same graphs here is kept, and taken again only with `anew`.
+    """
     for before, row in pairwise(rows):
         if row.artifact is None or row.artifact.kind != KIND or before.onnx is None or row.onnx is None:
             continue
         splits = ["validation", *(["test"] if session.open_data().test is not None else [])]
         row.cascade = {split: _shares(session, row.onnx, before.onnx, split) for split in splits}
-        row.cascade["mix"] = _mix(session, row.onnx, before.onnx, run_folder, quick=quick) if timed else {}
+        row.cascade["mix"] = _mix(session, row.onnx, before.onnx, run_folder, quick=quick, anew=anew) if timed else {}
     for before, row in pairwise(rows):
         if before.cascade and row.artifact is not None and row.artifact.kind == "bundle":
             row.cascade = before.cascade
@@ -51,7 +56,7 @@ def _shares(session: Session, folder: Path, before: Path, split: str) -> dict[st
     return {"coverage": float(1.0 - shares[-1]), "shares": [float(share) for share in shares]}
 
 
-def _mix(session: Session, folder: Path, before: Path, run_folder: Path, *, quick: bool) -> dict[str, Any]:
+def _mix(session: Session, folder: Path, before: Path, run_folder: Path, *, quick: bool, anew: bool) -> dict[str, Any]:
     """Return the times of the cascade, and of what it replaces: the larger model, or all layers."""
     import onnxruntime
 
@@ -62,8 +67,8 @@ def _mix(session: Session, folder: Path, before: Path, run_folder: Path, *, quic
         return {}
     whole = folder / LARGER if LARGER in rule_of(folder) else before
     kept, identity = run_folder / KEPT, _identity(session, [folder, whole], quick)
-    told = read_json(kept) if kept.is_file() else {}
-    if told.get("identity") == identity:
+    told = read_mapping(kept)
+    if told.get("identity") == identity and not anew:
         found: dict[str, Any] = told["mix"]
         return found
     split = session.open_data().validation
@@ -114,15 +119,5 @@ def graph_hash(folder: Path) -> str:
 
 
 def _identity(session: Session, folders: list[Path], quick: bool) -> str:
-    data = session.open_data().validation.fingerprint
-    return hash_value(
-        {
-            "graphs": [graph_hash(folder) for folder in folders],
-            "rows": data,
-            "target": session.profile.target.key(),
-            "machine": machine(),
-            "onnxruntime": versions().get("onnxruntime"),
-            "quick": quick,
-            "protocol": PROTOCOL,
-        }
-    )
+    graphs = [graph_hash(folder) for folder in folders]
+    return hash_value({"graphs": graphs, "protocol": PROTOCOL, **conditions(session, session.profile.target, quick=quick)})

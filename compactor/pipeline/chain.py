@@ -57,7 +57,7 @@ def make_controls(session: Session, plan: Plan, data: dict[str, Any], rows: list
         row.findings += [finding.as_dict() for finding in control.findings]
         controls.append(row)
     if session.profile.controls.linear and session.profile.task.label_kind in KINDS:
-        controls.append(_linear_row(session))
+        controls += _linear_rows(session)
     return controls
 
 
@@ -105,13 +105,16 @@ def sizes(folder: Path) -> tuple[dict[str, int], int]:
     return parts, int(total if total is not None else sum(parts.values()))
 
 
-def _linear_row(session: Session) -> Row:
+def _linear_rows(session: Session) -> list[Row]:
+    """Return the row of the linear model; none where nothing can be fitted, since no control is worth the end of a run."""
     profile, data = session.profile, session.open_data()
     control, features = "linear", "word 1-2-grams, character 2-5-grams"
     if data.train.images:
         control, features = "pixels", "grey levels of 16 x 16 pixels"
     session.reporter.say(f"control {control}: a linear model on {features}")
     given = linear_answers(session)
+    if given is None:
+        return []
     model = "ridge regression" if profile.task.label_kind == "number" else "logistic regression"
     row = Row(control, control, None, {"features": features, "model": model})
     row.control = control
@@ -120,7 +123,7 @@ def _linear_row(session: Session) -> Row:
     if data.test is not None:
         row.quality = score(given["test"], data.test.labels, split="test", seed=profile.seed)
     row.answers = given["test" if data.test is not None else "validation"]
-    return row
+    return [row]
 
 
 def _tell(session: Session, rows: list[Row]) -> None:

@@ -100,6 +100,10 @@ def _as_long(stage: Stage, passes: float) -> tuple[Stage, tuple[Finding, ...]]:
     return stage.model_copy(update={"train": longer}), (note,)
 
 
+class _NothingToFitError(Exception):
+    """No linear model can be fitted on the training rows."""
+
+
 @runtime_checkable
 class _OnLabels(Protocol):
     """A stage that knows what is left of its settings when only labels teach."""
@@ -107,8 +111,10 @@ class _OnLabels(Protocol):
     def on_labels(self, label_loss: str) -> Stage: ...
 
 
-def linear_answers(session: Session) -> dict[str, np.ndarray]:
+def linear_answers(session: Session) -> dict[str, np.ndarray] | None:
     """Return the decision values (n, labels) of an n-gram linear model for validation and test; fitted once and kept.
+
+    None where no such model can be fitted, as on rows of one label; a finding tells why.
 
     Of images, of a linear model on pixels. Of texts: word 1-2-grams and in-word character 2-5-grams, TF-IDF with sublinear counts,
     logistic or ridge regression; untuned.
@@ -123,10 +129,18 @@ def linear_answers(session: Session) -> dict[str, np.ndarray]:
         from compactor.pipeline.linear_pixels import fit_linear_pixels
 
         fit_rows = fit_linear_pixels if data.train.images else fit_linear
-        model = fit_rows(data.train, seed=session.profile.seed)
+        try:
+            model = fit_rows(data.train, seed=session.profile.seed)
+        except ValueError as error:
+            raise _NothingToFitError(str(error)) from error
         for name, rows in splits.items():
             np.save(folder / f"{name}.npy", model(rows))
 
     parts = {"train": data.train.fingerprint, "splits": {n: r.fingerprint for n, r in splits.items()}, "version": 1}
-    folder = session.derive("linear model", parts, fit)
+    try:
+        folder = session.derive("linear model", parts, fit)
+    except _NothingToFitError as error:
+        sentence = f"the linear control is left out: no linear model can be fitted on the training rows ({error})"
+        session.finding(Finding("A211", "note", sentence, "nothing; look at the labels and texts if this is a surprise"))
+        return None
     return {name: np.load(folder / f"{name}.npy") for name in splits}

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compactor.base.atomic import read_json, write_json
-from compactor.base.environment import machine, versions
+from compactor.base.atomic import read_json, read_mapping, write_json
 from compactor.base.errors import CompactorError, MissingError
 from compactor.base.finding import Finding
 from compactor.base.hashing import hash_file, hash_value
 from compactor.pipeline.also import Elsewhere
 from compactor.pipeline.execute import Session
+from compactor.pipeline.kept_times import conditions, worth_keeping
 from compactor.pipeline.probe import LARGER, encoded, rule_of
 
 if TYPE_CHECKING:
@@ -30,8 +30,10 @@ TWO_FILES = Finding(
 )
 
 
-def measure_further_targets(session: Session, row: Row, run_folder: Path, *, quick: bool) -> list[dict[str, Any]]:
-    """Return a record for each further target of the profile; one that was taken of the same model and machine is kept.
+def measure_further_targets(
+    session: Session, row: Row, run_folder: Path, *, quick: bool, anew: bool = False
+) -> list[dict[str, Any]]:
+    """Return a record for each further target of the profile; one that was taken of the same model, rows and machine is kept.
 
     A target that cannot be reached is a finding and a record without figures: the run does not fail for a board that is off.
     """
@@ -44,22 +46,23 @@ def measure_further_targets(session: Session, row: Row, run_folder: Path, *, qui
         return found
     for place in session.profile.also:
         folder = run_folder / FOLDER / _safe(f"{place.target.name}-{place.via}")
-        identity = _identity(place, row, quick)
+        identity = _identity(session, place, row, quick)
         kept = folder / "record.json"
-        before = read_json(kept) if kept.is_file() else {}
-        if before.get("identity") != identity:
+        before = read_mapping(kept)
+        if anew or before.get("identity") != identity:
             session.reporter.say(f"measuring {row.id} on {place.target.name} via {place.via}")
             before = {"identity": identity, "record": _measure_or_tell(session, place, row, folder, quick=quick)}
-            if before["record"]["evidence"] is not None:
+            if before["record"]["evidence"] is not None and worth_keeping([before["record"]]):
                 write_json(kept, before)
+            elif before["record"]["evidence"] is not None:
+                kept.unlink(missing_ok=True)
         found.append({**before["record"], "row": row.id})
     return found
 
 
 def records_of(run_folder: Path) -> list[dict[str, Any]]:
     """Return the records of further targets that a run's report holds; none before its first report."""
-    path = run_folder / "report.json"
-    found: list[dict[str, Any]] = read_json(path).get("also", []) if path.is_file() else []
+    found: list[dict[str, Any]] = read_mapping(run_folder / "report.json").get("also") or []
     return found
 
 
@@ -158,16 +161,14 @@ def _measure(session: Session, place: Elsewhere, row: Row, folder: Path, *, quic
     )
 
 
-def _identity(place: Elsewhere, row: Row, quick: bool) -> str:
+def _identity(session: Session, place: Elsewhere, row: Row, quick: bool) -> str:
     assert row.onnx is not None
     return hash_value(
         {
             "graph": hash_file(row.onnx / "model.onnx") if (row.onnx / "model.onnx").is_file() else row.id,
-            "target": place.target.model_dump(mode="json"),
             "via": place.via,
-            "machine": machine(),
-            "onnxruntime": versions().get("onnxruntime"),
-            "quick": quick,
+            **conditions(session, place.target, quick=quick),
+            "target": place.target.model_dump(mode="json"),
         }
     )
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from compactor.base.artifact import Artifact
 from compactor.base.environment import versions
+from compactor.base.finding import Finding
 from compactor.base.reporter import PassingReporter, Reporter
 from compactor.pipeline.ahead import ahead_of
 from compactor.pipeline.plan import PlannedStep
+from compactor.pipeline.references import References
 from compactor.pipeline.store import Label, Store
 from compactor.stages import Ahead, Work
 
@@ -30,8 +32,9 @@ class Session:
     reporter: Reporter
     threads: int
     online: bool
-    references: set[str] = field(default_factory=set)
+    references: References = field(default_factory=References)
     datasets: list[Done] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     _data: Data | None = None
     _sound: set[str] = field(default_factory=set)
     _by_products: set[str] = field(default_factory=set)
@@ -61,6 +64,11 @@ class Session:
 
         profile, cache = self.profile, self.store.root / "data"
         return open_unlabelled(profile.data, near=profile.near, cache=cache, online=self.online, reporter=self.reporter)
+
+    def finding(self, finding: Finding) -> None:
+        """Show what is to be known about the run as a whole, and keep it for the report."""
+        self.findings.append(finding)
+        self.reporter.finding(finding)
 
     def derive(self, name: str, parts: dict[str, Any], build: Callable[[Path], None]) -> Path:
         """Return a by-product, and remember that this run refers to it."""
@@ -100,7 +108,7 @@ def execute(
     session.references.add(step.key)
     found = _sound(session, step, inputs)
     if found is not None:
-        session.references |= set(found.record["by_products"])
+        session.references.add(*found.record["by_products"])
         session.reporter.event("step", label=step.label, key=step.key, state="in store")
         return Done(step, found, from_store=True)
     session.reporter.event("step", label=step.label, key=step.key, state="begun")
@@ -155,6 +163,8 @@ def _sound(session: Session, step: PlannedStep, inputs: dict[str, Artifact | Non
     """Return the stored artifact if its files are as written and it was made from these very sources."""
     found = session.store.find(step.key)
     if found is None:
+        if session.store.unreadable(step.key):
+            _tell_damage(session, step, "its manifest cannot be read")
         return None
     damage = found.damage() if step.key not in session._sound else ""
     for name, artifact in inputs.items():
@@ -162,9 +172,13 @@ def _sound(session: Session, step: PlannedStep, inputs: dict[str, Artifact | Non
         if not damage and artifact is not None and made_from != artifact.content:
             damage = f"it was made from another content of its {name}"
     if damage:
-        session.reporter.say(f"{step.label}: the stored artifact is not used ({damage}); it is made again")
-        session.reporter.event("damaged", label=step.label, key=step.key, damage=damage)
+        _tell_damage(session, step, damage)
         session.store.discard(step.key)
         return None
     session._sound.add(step.key)
     return found
+
+
+def _tell_damage(session: Session, step: PlannedStep, damage: str) -> None:
+    session.reporter.say(f"{step.label}: the stored artifact is not used ({damage}); it is made again")
+    session.reporter.event("damaged", label=step.label, key=step.key, damage=damage)

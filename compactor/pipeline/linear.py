@@ -19,15 +19,16 @@ def fit_linear(train: Rows, *, seed: int) -> Callable[[Rows], np.ndarray]:
 
     Logistic regression for classes, one for each label where a row may have several, ridge regression for numbers. Sentence pairs
     are joined by a separator. Classes that do not occur in the training rows get the lowest score.
+
+    Raises:
+        ValueError: nothing can be fitted on these rows: all have one label, or no text has a word.
     """
     import numpy as np
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.pipeline import make_pipeline, make_union
+    from sklearn.pipeline import make_pipeline
 
-    words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2, dtype=np.float32)
-    characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2, dtype=np.float32)
-    # Large sets keep the word n-grams alone: the character n-grams of a million texts do not fit.
-    features = make_union(words, characters) if len(train) <= 20_000 else words
+    from compactor.distillation.ngrams import ngram_features
+
+    features = ngram_features(_joined(train), longest=5)
     if train.labels.ndim == 1:
         return _classes(features, train, seed)
     model = make_pipeline(features, _sets(seed) if _are_sets(train.labels) else _numbers(seed))

@@ -98,7 +98,9 @@ def header(path: Path) -> list[str] | None:
         return None
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            first = stream.readline(LONGEST_HEADER)
+            lines = iter(lambda: stream.readline(LONGEST_HEADER), "")
+            # Empty lines before the header are skipped, as by the reader of the data.
+            first = next((line for line in lines if line.strip("\r\n")), "")
         return next(csv.reader([first], delimiter=delimiter), [])
     except (OSError, UnicodeDecodeError, csv.Error):
         return None  # told by the reader of the data, which names the row

@@ -9,12 +9,13 @@ from typing import Any
 
 from compactor.base.errors import Place, Problem, ProfileError
 from compactor.base.suggest import did_you_mean
+from compactor.pipeline.head import Head
 from compactor.pipeline.reader import DataPath, Document, Places, describe, parse
 from compactor.pipeline.steps import entries
 from compactor.pipeline.translate import value_at
 
 FILE = "--set"
-TOP = ("name", "task", "target", "budget", "seed", "data", "stages", "controls")
+TOP = tuple(Head.model_fields)
 
 
 def override(document: Document, overrides: Sequence[str]) -> Document:
@@ -46,7 +47,7 @@ def override(document: Document, overrides: Sequence[str]) -> Document:
         changes.append((path, value))
     if problems:
         raise ProfileError(problems)
-    return Document(data, _rewritten(document.text, changes), places)
+    return Document(data, _text_of(data, document.text, changes), places)
 
 
 def _read(text: str, data: dict[str, Any]) -> tuple[DataPath, Any, Document]:
@@ -137,14 +138,42 @@ def _note(places: Places, path: DataPath, found: Document, text: str) -> None:
         table.update({(*path, *inside): place for inside, place in inner.items()})
 
 
-def _rewritten(text: str, changes: list[tuple[DataPath, Any]]) -> str:
-    """Apply the changes to the YAML text itself, so that comments and order stay."""
+def _text_of(data: dict[str, Any], text: str, changes: list[tuple[DataPath, Any]]) -> str:
+    """Return YAML that says what the data is: the text with the changes, or, where that says something else, the data written anew.
+
+    A part that the text shares by an anchor is changed for one place only, and its text has but one place for all.
+    """
+    changed = _rewritten(text, changes)
+    try:
+        said = parse(changed, FILE).data
+    except ProfileError:
+        return _plain(data)
+    _open_names(said)
+    return changed if said == data else _plain(data)
+
+
+def _plain(data: dict[str, Any]) -> str:
+    """Write data as YAML without anchors."""
+    yaml = _yaml()
+    yaml.representer.ignore_aliases = lambda *_: True
+    stream = io.StringIO()
+    yaml.dump(deepcopy(data), stream)
+    return stream.getvalue()
+
+
+def _yaml() -> Any:
     from ruamel.yaml import YAML
 
     yaml = YAML()
     yaml.width = 120
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.preserve_quotes = True
+    return yaml
+
+
+def _rewritten(text: str, changes: list[tuple[DataPath, Any]]) -> str:
+    """Apply the changes to the YAML text itself, so that comments and order stay."""
+    yaml = _yaml()
     tree = yaml.load(text)
     for path, value in changes:
         if path[0] == "stages" and len(path) > 2 and isinstance(tree["stages"][path[1]], str):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compactor.base.atomic import read_mapping
 from compactor.base.hashing import hash_value
 from compactor.pipeline.ahead import CARRYING, ahead_of
 from compactor.pipeline.store import Store
@@ -67,6 +69,14 @@ class Plan:
         names = ("label", "key", "parts", "state", "why")
         steps = [{**{name: getattr(step, name) for name in names}, "settings": _told(step.stage)} for step in self.steps]
         return {"schema": 1, "steps": steps}
+
+
+def read_plan(path: Path) -> dict[str, Any] | None:
+    """Return the plan.json of the run before; None where there is none that can be read, so that nothing is known of it."""
+    plan, needed = read_mapping(path), {"label", "key", "parts", "state"}
+    steps = plan.get("steps")
+    whole = isinstance(steps, list) and all(isinstance(step, dict) and needed <= step.keys() for step in steps)
+    return plan if whole else None
 
 
 def make_plan(profile: Profile, store: Store, data: dict[str, Any], previous: dict[str, Any] | None = None) -> Plan:

@@ -78,8 +78,8 @@ def scored_split(data: Data) -> Rows:
 
 
 def _findings(session: Session, data: Data) -> list[dict[str, Any]]:
-    """Return what was found in the data, and in what augment stages made of it."""
-    found = [finding.as_dict() for finding in data.findings]
+    """Return what was found in the data, in the run as a whole, and in what augment stages made of the data."""
+    found = [finding.as_dict() for finding in [*data.findings, *session.findings]]
     for done in session.datasets:
         found += [{**finding, "place": done.step.label} for finding in done.artifact.record["findings"]]
     return found

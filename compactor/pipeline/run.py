@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compactor.base.atomic import read_json, write_json, write_text
+from compactor.base.atomic import write_json, write_text
 from compactor.base.environment import git_state, load_average, machine, versions
+from compactor.base.errors import Problem, ProfileError
 from compactor.base.reporter import Reporter
+from compactor.base.suggest import did_you_mean
 from compactor.pipeline.cascades import measure_cascades
 from compactor.pipeline.chain import make_chain, make_controls, score_rows
 from compactor.pipeline.elsewhere import measure_further_targets, records_of, with_records
 from compactor.pipeline.estimated_rows import estimate_rows
 from compactor.pipeline.execute import Session
-from compactor.pipeline.plan import Plan, data_parts, make_plan
+from compactor.pipeline.plan import Plan, data_parts, make_plan, read_plan
 from compactor.pipeline.publish import publish
+from compactor.pipeline.references import REFERENCES, References
 from compactor.pipeline.slower import tell_slower
 from compactor.pipeline.store import Store
 from compactor.pipeline.timing import time_rows
@@ -32,6 +35,7 @@ class Options:
     Attributes:
         online: the network may be used.
         quick: fewer samples of latency, hence wider intervals.
+        measure_again: take times anew, even if those of the same graphs are kept.
         timing: measure how fast each row is; without it a run on a busy machine leaves that to a later one.
         until: stop after this stage, without measuring.
         redo: stages whose artifacts are made again even if they are in the store.
@@ -41,6 +45,7 @@ class Options:
 
     online: bool = False
     quick: bool = False
+    measure_again: bool = False
     timing: bool = True
     until: str = ""
     redo: tuple[str, ...] = ()
@@ -63,44 +68,59 @@ def run(
         options: see `Options`.
 
     Raises:
+        ProfileError: P053 `options` name a stage that the profile does not have.
         StageError, DataError, MissingError: in one sentence each, with the exit status.
     """
     options = options or Options()
+    _check_stages(profile, options)
     begun = time.perf_counter()
-    session = Session(profile, store, reporter, options.threads or machine()["cores_allowed"], options.online)
+    references = References(folder / REFERENCES)
+    session = Session(profile, store, reporter, options.threads or machine()["cores_allowed"], options.online, references)
     environment = {"machine": machine(), "versions": versions(), "load_at_start": load_average(), "git": git_state(Path.cwd())}
     write_json(folder / "environment.json", environment)
     data = data_parts(profile)
     plan = _plan(session, folder, data, options)
-    try:
-        rows = make_chain(session, plan, folder, options.until)
-        if rows is None:
-            return None
-        controls = make_controls(session, plan, data, rows)
-        score_rows(session, rows, controls)
-        measured = options.timing and time_rows(session, rows + controls, folder, quick=options.quick)
-        if options.timing:
-            estimate_rows(session, rows + controls)
-            tell_slower(session, rows, folder)
-        measure_cascades(session, rows, folder, quick=options.quick, timed=options.timing)
-    finally:
-        # Also after a failure: what this run has made so far is in use, and `clean` must leave it alone.
-        write_json(folder / "references.json", sorted(session.references))
+    rows = make_chain(session, plan, folder, options.until)
+    if rows is None:
+        return None
+    controls = make_controls(session, plan, data, rows)
+    score_rows(session, rows, controls)
+    how = {"quick": options.quick, "anew": options.measure_again}
+    measured = options.timing and time_rows(session, rows + controls, folder, **how)
+    if options.timing:
+        estimate_rows(session, rows + controls)
+        tell_slower(session, rows, folder)
+    measure_cascades(session, rows, folder, timed=options.timing, **how)
     if options.timing and not measured and all(row.from_store for row in rows):
         reporter.say("nothing to do: every stage is in the store and every row is measured")
-    also = measure_further_targets(session, rows[-1], folder, quick=options.quick) if options.timing else []
+    also = measure_further_targets(session, rows[-1], folder, **how) if options.timing else []
     earlier = records_of(folder)
     report = publish(session, rows, controls, folder, environment, options.command, time.perf_counter() - begun)
     report = with_records(folder, report, earlier, also)
+    references.settle()
     reporter.event("run", state="done", seconds=report["seconds"], met=report["budget"]["met"])
     return report
+
+
+def _check_stages(profile: Profile, options: Options) -> None:
+    """Refuse stages that are not there: a run that never reaches the one it should stop after would make everything."""
+    known = {name for step in profile.steps for name in (step.label, step.name)}
+    named = [("--to", options.until)] if options.until else []
+    named += [("--redo", name) for name in options.redo]
+    problems = [
+        Problem("P053", f"{option} {name}: this profile has no such stage", did_you_mean(name, known))
+        for option, name in named
+        if name not in known
+    ]
+    if problems:
+        raise ProfileError(problems)
 
 
 def _plan(session: Session, folder: Path, data: dict[str, Any], options: Options) -> Plan:
     """Make the plan, drop what is to be made again, and leave plan and profile in the run folder."""
     profile, store = session.profile, session.store
     kept = folder / "plan.json"
-    previous = read_json(kept) if kept.is_file() else None
+    previous = read_plan(kept)
     plan = make_plan(profile, store, data, previous)
     redo = [step for step in plan.steps if {step.label, step.name} & set(options.redo)]
     for step in redo:
@@ -109,6 +129,6 @@ def _plan(session: Session, folder: Path, data: dict[str, Any], options: Options
         plan = make_plan(profile, store, data, previous)
     write_json(kept, plan.as_dict())
     write_text(folder / "profile.yaml", profile.text)
-    session.references |= {step.key for step in plan.steps}
+    session.references.add(*(step.key for step in plan.steps))
     session.reporter.event("plan", steps=[{"label": step.label, "state": step.state, "why": step.why} for step in plan.steps])
     return plan

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +13,21 @@ from compactor.pipeline.store import Store
 
 
 def runs_status(folder: Path) -> list[dict[str, Any]]:
-    """Return `{name, state, told}` of each run: finished with its verdict, or unfinished with its last event."""
-    found = []
-    for run in sorted(path for path in folder.glob("*") if (path / "plan.json").is_file()):
-        if (run / "report.json").is_file():
-            report = read_json(run / "report.json")
-            missed = "; ".join(entry["sentence"] for entry in report["budget"]["missed"])
-            found.append(
-                {
-                    "name": run.name,
-                    "state": "budget missed" if missed else "done",
-                    "told": missed or f"finished {report['finished']}",
-                }
-            )
-        else:
-            found.append({"name": run.name, "state": "unfinished", "told": _last_event(run / "events.jsonl")})
-    return found
+    """Return `{name, state, told}` of each run: finished with its verdict, unfinished with its last event, or unreadable."""
+    runs = sorted(path for path in folder.glob("*") if (path / "plan.json").is_file())
+    return [{"name": run.name, **_state(run)} for run in runs]
+
+
+def _state(run: Path) -> dict[str, str]:
+    if not (run / "report.json").is_file():
+        return {"state": "unfinished", "told": _last_event(run / "events.jsonl")}
+    try:
+        report = read_json(run / "report.json")
+        missed = "; ".join(entry["sentence"] for entry in report["budget"]["missed"])
+        told = missed or f"finished {report['finished']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return {"state": "unreadable", "told": "report.json is cut or no report; run the profile again, which writes it anew"}
+    return {"state": "budget missed" if missed else "done", "told": told}
 
 
 def store_status(root: Path) -> dict[str, Any]:
@@ -36,16 +37,22 @@ def store_status(root: Path) -> dict[str, Any]:
 
 
 def folder_bytes(folder: Path) -> int:
-    """Return the bytes of all files below a folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    """Return the bytes of all files below a folder; a file that a run takes away meanwhile counts nothing."""
+    total = 0
+    for inside, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                path = Path(inside, name)
+                total += 0 if path.is_symlink() else path.stat().st_size
+    return total
 
 
 def _last_event(path: Path) -> str:
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
     for line in reversed(lines):
         try:
             event = json.loads(line)
-        except json.JSONDecodeError:  # the last line of a killed run may be cut
+            return f"last event: {event['kind']} {event.get('label', '')}".rstrip()
+        except (ValueError, KeyError, TypeError):  # the last line of a killed run may be cut
             continue
-        return f"last event: {event['kind']} {event.get('label', '')}".rstrip()
     return "no event yet"

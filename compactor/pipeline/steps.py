@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from compactor.base.errors import CompactorError, Place, Problem
+from compactor.base.paths import under
 from compactor.base.registry import Registry
 from compactor.base.suggest import did_you_mean
 from compactor.models.decoders import NO_ATTENTION, is_decoder
@@ -213,7 +214,7 @@ def _load(name: str, near: tuple[Path, ...], registry: Registry[Stage]) -> tuple
         if name.replace("-", "_") not in registry.names():
             raise CompactorError("P020", f"there is no stage {name!r}", did_you_mean(name, registry.names()))
         return registry.load(name), ""
-    folder = next((folder for folder in near if (folder / name).is_file()), near[-1] if near else Path())
+    folder = next((folder for folder in near if under(folder, name).is_file()), near[-1] if near else Path())
     try:
         return registry.load(name, folder), registry.source_hash(name, folder)
     except CompactorError:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from compactor.base.artifact import MANIFEST, Artifact
-from compactor.base.atomic import fresh_folder, read_json, write_json
+from compactor.base.atomic import fresh_folder, read_mapping, write_json
 from compactor.base.errors import CompactorError, disk_error
 from compactor.base.hashing import hash_folder, hash_value
 
@@ -45,9 +45,13 @@ class Store:
         return self.root / "artifacts" / key
 
     def find(self, key: str) -> Artifact | None:
-        """Return a finished artifact without reading its files, or None."""
+        """Return a finished artifact without reading its files; None where there is none, or only one that is `unreadable`."""
         folder = self.folder(key)
-        return Artifact.load(folder) if (folder / MANIFEST).is_file() else None
+        return Artifact.load(folder) if {"key", "files"} <= read_mapping(folder / MANIFEST).keys() else None
+
+    def unreadable(self, key: str) -> bool:
+        """Whether an artifact lies there whose manifest is cut or strange: it is damaged, and made again."""
+        return (self.folder(key) / MANIFEST).is_file() and self.find(key) is None
 
     def started(self, key: str) -> bool:
         """Whether a killed run left checkpoints to go on from."""
@@ -86,10 +90,11 @@ class Store:
         key = hash_value({"name": name, "parts": parts})
         folder = self.root / "derived" / key
         with self._lock(key):
-            if not (folder / DERIVED).is_file():
+            if "name" not in read_mapping(folder / DERIVED):
                 with fresh_folder(folder) as scratch:
                     build(scratch)
                     write_json(scratch / DERIVED, {"name": name, "parts": parts})
+                    _flush(scratch)
         return folder
 
     def discard(self, key: str) -> None:
@@ -97,18 +102,39 @@ class Store:
         with self._lock(key):
             for folder in (self.folder(key), self.root / "making" / key):
                 if folder.exists():
-                    # Renamed first, so that a kill in the middle leaves nothing that looks complete.
-                    doomed = folder.with_name(f".{folder.name}.discarded")
-                    shutil.rmtree(doomed, ignore_errors=True)
-                    os.replace(folder, doomed)
-                    shutil.rmtree(doomed, ignore_errors=True)
+                    _delete(folder)
 
     def entries(self) -> Iterator[tuple[Path, str]]:
         """Yield every folder below the store with a word for what it is: (folder, `teacher`, `encoded`, `making` ...)."""
         for room, manifest, word in (("artifacts", MANIFEST, "stage"), ("derived", DERIVED, "name"), ("making", "", "making")):
             for folder in sorted((self.root / room).glob("*")):
                 complete = bool(manifest) and (folder / manifest).is_file()
-                yield folder, str(read_json(folder / manifest)[word]) if complete else "unfinished"
+                yield folder, str(read_mapping(folder / manifest).get(word, "unreadable")) if complete else "unfinished"
+
+    def in_use(self, folder: Path) -> bool:
+        """Whether a living process holds the key of one of `entries`: it makes it, or a scratch folder of it."""
+        return any(_held(path) for path in self._locks(folder))
+
+    def remove(self, folder: Path) -> bool:
+        """Delete one of `entries` unless it is in use; return whether it is gone."""
+        from filelock import FileLock, Timeout
+
+        if self.in_use(folder):
+            return False
+        if folder.name.startswith("."):
+            shutil.rmtree(folder, ignore_errors=True)
+            return True
+        try:
+            with FileLock(self.root / "locks" / folder.name, timeout=0):
+                _delete(folder)
+        except Timeout:
+            return False
+        return True
+
+    def _locks(self, folder: Path) -> Iterator[Path]:
+        """Yield the lock files that a folder may have: of a hidden one, which is being filled or deleted, the name is cut."""
+        locks, name = self.root / "locks", folder.name
+        return locks.glob(f"{name[1:17]}*") if name.startswith(".") else iter([locks / name])
 
     def _seal(self, label: Label, folder: Path, extra: dict[str, Any]) -> None:
         files = hash_folder(folder)
@@ -118,6 +144,8 @@ class Store:
         _flush(folder)
         final = self.folder(label.key)
         final.parent.mkdir(parents=True, exist_ok=True)
+        if final.exists():
+            _delete(final)  # an unreadable one
         os.replace(folder, final)
 
     @contextmanager
@@ -139,6 +167,27 @@ class Store:
             yield
         finally:
             lock.release()
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder, renamed first, so that a kill in the middle leaves nothing that looks complete."""
+    doomed = folder.with_name(f".{folder.name}.discarded")
+    shutil.rmtree(doomed, ignore_errors=True)
+    os.replace(folder, doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _held(path: Path) -> bool:
+    """Whether a process holds a lock file."""
+    from filelock import FileLock, Timeout
+
+    if not path.is_file():
+        return False
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
 
 
 def _flush(folder: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compactor.base.atomic import read_json, write_json
-from compactor.base.environment import machine, versions
+from compactor.base.atomic import read_mapping, write_json
+from compactor.base.environment import machine
 from compactor.base.finding import Finding
 from compactor.base.hashing import hash_value
 from compactor.pipeline.cascades import graph_hash, subject_of
 from compactor.pipeline.execute import Session
+from compactor.pipeline.kept_times import conditions, worth_keeping
 from compactor.pipeline.probe import encoded
 
 if TYPE_CHECKING:
@@ -23,31 +24,26 @@ PROTOCOL = 2  # bumped when the way of measuring changes: older figures are then
 MOST_WORKERS = 4  # side by side, of each graph
 
 
-def time_rows(session: Session, rows: list[Row], run_folder: Path, *, quick: bool = False) -> bool:
+def time_rows(session: Session, rows: list[Row], run_folder: Path, *, quick: bool = False, anew: bool = False) -> bool:
     """Fill `timing` of every row that has a graph; return whether anything had to be measured.
 
-    A measurement is reused only for the same graphs, target, machine and runtime: latency is never carried over from another machine.
+    A measurement is reused only for the same graphs, rows, target, machine and runtime: latency is never carried over from another
+    machine. One whose times were withheld is not reused, and none is with `anew`.
     """
     graphs = {row.id: graph_hash(row.onnx) for row in rows if row.onnx is not None}
     folders = {graphs[row.id]: row.onnx for row in reversed(rows) if row.onnx is not None}
-    identity = hash_value(
-        {
-            "graphs": graphs,
-            "target": session.profile.target.key(),
-            "machine": machine(),
-            "onnxruntime": versions().get("onnxruntime"),
-            "quick": quick,
-            "protocol": PROTOCOL,
-        }
-    )
+    identity = hash_value({"graphs": graphs, "protocol": PROTOCOL, **conditions(session, session.profile.target, quick=quick)})
     kept = run_folder / MEASURED
-    before = read_json(kept) if kept.is_file() else {}
-    fresh = before.get("identity") != identity
+    before = read_mapping(kept)
+    fresh = anew or before.get("identity") != identity
     if fresh:
         names = {digest: next(name for name, other in graphs.items() if other == digest) for digest in folders}
         measured = _measure(session, {names[digest]: folder for digest, folder in folders.items()}, run_folder, quick=quick)
         before = {"identity": identity, "graphs": {digest: measured[name] for digest, name in names.items()}}
-        write_json(kept, before)
+        if worth_keeping(before["graphs"].values()):
+            write_json(kept, before)
+        else:
+            kept.unlink(missing_ok=True)
     for row in rows:
         row.timing = before["graphs"].get(graphs.get(row.id, ""), {})
     return fresh

@@ -20,11 +20,9 @@ def _quality(report: Report) -> Markup:
     name = words.metric_title(score.metric).capitalize() if score else "Quality"
     told = []
     if score:
-        told.append(
-            f"95 % interval {words.interval(score.ci95, 100)}, {score.split} split, n = {score.n or '?':,}"
-            if score.ci95
-            else f"{score.split} split"
-        )
+        interval = f"95 % interval {words.interval(score.ci95, 100)}, " if score.ci95 else ""
+        rows = f", n = {score.n:,}" if score.ci95 and score.n else ""
+        told.append(f"{interval}{score.split} split{rows}")
     if gain:
         told.append(f"{words.gain_text(gain)} points against the teacher")
     if score and score.agreement_with_teacher is not None:

@@ -62,6 +62,14 @@ def parse_report(value: Any, place: str = "report.json") -> Report:
         raise CompactorError(
             "R122", f"{place} has schema version {value['schema']}, this compactor reads version {SCHEMA}", hint
         )
+    try:
+        return _report(value)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        sentence = f"{place} is not a report: its parts are not those of schema {SCHEMA} ({type(error).__name__}: {error})"
+        raise CompactorError("R121", sentence, "name the report.json of a finished run") from error
+
+
+def _report(value: Mapping[str, Any]) -> Report:
     budget = _mapping(value.get("budget"))
     rows = tuple(_row(row) for row in value["rows"])
     return Report(

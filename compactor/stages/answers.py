@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from compactor.base.artifact import Artifact
 from compactor.base.errors import CompactorError, Problem
 from compactor.base.hashing import hash_file
+from compactor.base.paths import under
 from compactor.base.settings import setting
 from compactor.stages._contract import Stage, Work
 from compactor.stages._images import config_problems
@@ -107,4 +108,4 @@ class Answers(Stage):
 
 def function_path(name: str, near: tuple[Path, ...]) -> Path | None:
     """Return the user's file, the first of this name in the near folders."""
-    return next((folder / name for folder in near or (Path(),) if (folder / name).is_file()), None)
+    return next((place for folder in near or (Path(),) if (place := under(folder, name)).is_file()), None)

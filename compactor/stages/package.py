@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from compactor.base.artifact import Artifact
 from compactor.base.errors import CompactorError, StageError, disk_error
 from compactor.base.finding import Finding
+from compactor.base.paths import under
 from compactor.base.settings import setting
 from compactor.stages._contract import Stage, Work
 
@@ -162,7 +163,7 @@ def _teacher_licence(profile: dict[str, Any], work: Work) -> str | None:
     named = steps[0].get("model") if steps else None
     if not named:
         return None
-    folder = next((near / str(named) for near in (Path(), *work.near) if (near / str(named)).is_dir()), None)
+    folder = next((place for near in (Path(), *work.near) if (place := under(near, str(named))).is_dir()), None)
     try:
         return stated_licence(folder) if folder else None
     except (OSError, CompactorError):

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from compactor.base import environment
 from compactor.base.environment import git_state, load_average, machine, versions
 
 
@@ -115,3 +116,10 @@ def test_git_state_sees_commit_and_changes(tmp_path):
     assert state["dirty"] is False
     (tmp_path / "a").write_text("2")
     assert git_state(tmp_path)["dirty"] is True
+
+
+def test_gpus_are_named_with_their_driver_where_its_tool_is(monkeypatch):
+    monkeypatch.setattr(environment, "_output", lambda command: "NVIDIA A10, 580.1\nNVIDIA A10, 580.1")
+    assert environment.gpus() == ["NVIDIA A10, 580.1"] * 2
+    monkeypatch.setattr(environment, "_output", lambda command: None)
+    assert environment.gpus() == []

@@ -92,6 +92,15 @@ def test_texts_of_real_length_need_a_tokenizer(models: list[str], tmp_path: Path
     assert rows[0]["p50"] < rows[1]["p50"]
 
 
+def test_texts_that_cannot_be_read_are_told(models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    texts = tmp_path / "texts.txt"
+    assert main(["bench", models[1], "--texts", str(texts)]) == 4
+    assert "M107" in capsys.readouterr().err
+    texts.write_bytes("one text\nanother \xe9".encode("latin-1"))
+    assert main(["bench", models[1], "--texts", str(texts)]) == 2
+    assert "texts.txt:2:9: M122: byte 0xe9 is not UTF-8" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "word"),
     [

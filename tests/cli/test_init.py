@@ -7,6 +7,7 @@ import json
 import pytest
 
 from compactor.cli._columns import guess_columns
+from compactor.tasks import TASKS
 
 
 @pytest.fixture
@@ -79,6 +80,55 @@ def test_what_is_wrong_is_told_before_anything_is_written(compactor, tmp_path):
     assert not (tmp_path / "profile.yaml").exists()
 
 
+def fitting(task, folder):
+    """Write rows for a task that no built-in set is for; give the options that name them."""
+    if task == "text-regression":
+        rows(folder / "rows.csv", "text,label", "a b,1.5", "c d,2")
+    elif task == "multi-label-classification":
+        rows(folder / "rows.csv", "text,label", "a b,x|y", "c d,y")
+    elif task == "token-classification":
+        rows(folder / "rows.conll", "a O", "b B-X")
+    else:
+        return ()
+    return ("--data", next(folder.glob("rows.*")).name)
+
+
+@pytest.mark.parametrize("target", ["host", "server-gpu"])
+@pytest.mark.parametrize("task", [name.replace("_", "-") for name in TASKS.names()])
+def test_the_profile_is_right_for_every_task(compactor, tmp_path, task, target):
+    status, _, err = compactor("init", "--task", task, "--target", target, *fitting(task, tmp_path))
+    assert status == 0, err
+    status, _, err = compactor("validate", "profile.yaml")
+    assert status == 0, err
+
+
+def test_columns_and_stages_follow_the_task(compactor, tmp_path):
+    rows(tmp_path / "topics.csv", "text,label", "a b,x;y", "c d,y")
+    assert compactor("init", "--task", "multi-label-classification", "--data", "topics.csv")[0] == 0
+    text = (tmp_path / "profile.yaml").read_text()
+    assert '  separator: ";"' in text
+    assert "- bernoulli: {temperature: 2, weight: 0.9}" in text
+    rows(tmp_path / "photos.csv", "path,label", "one.png,cat", "another.png,dog")
+    _, out, _ = compactor("init", "--task", "image-classification", "--data", "photos.csv", "-o", "images.yaml")
+    assert "columns: image 'path', label 'label'" in out
+    assert "vocabulary" not in (tmp_path / "images.yaml").read_text()
+
+
+def test_a_task_without_a_built_in_set_asks_for_rows(compactor, tmp_path):
+    status, _, err = compactor("init", "--task", "token-classification")
+    assert status == 2
+    assert err == "P061: there is no built-in set for token-classification (name your own rows with --data)\n"
+    assert not (tmp_path / "profile.yaml").exists()
+
+
+def test_a_profile_that_would_be_refused_is_not_written(compactor, tmp_path):
+    rows(tmp_path / "d.csv", "text,label", "a,b")
+    status, _, err = compactor("init", "--data", "d.csv", "--model", "./gone")
+    assert status == 2
+    assert "P040: teacher.model: there is no folder ./gone" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["d.csv"]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "text", "pair", "label", "sure"),
     [
@@ -102,6 +152,8 @@ def test_what_is_wrong_is_told_before_anything_is_written(compactor, tmp_path):
         ),
         ("a.json", '[{"body": "x", "tag": "y"}]', "body", None, "tag", True),
         ("a.csv", "\ufefftext,label\nx,y\n", "text", None, "label", True),
+        ("a.csv", "text,label\nx,y,one too many\n", "text", None, "label", True),
+        ("a.csv", "\n\ntext,label\nx\n", "text", None, "label", True),
     ],
 )
 def test_columns_are_guessed(tmp_path, name, content, text, pair, label, sure):
@@ -110,7 +162,18 @@ def test_columns_are_guessed(tmp_path, name, content, text, pair, label, sure):
     assert (guess.text, guess.text_pair, guess.label, guess.sure) == (text, pair, label, sure)
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.parquet", "PAR1"), ("a.json", "{broken"), ("a.jsonl", "no"), ("a.csv", "")])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.parquet", "PAR1"),
+        ("a.json", "{broken"),
+        ("a.jsonl", "no"),
+        ("a.csv", ""),
+        ("a.csv", "\n\n"),
+        ("a.jsonl", "[1]\n[2]"),
+        ("a.json", "[[1]]"),
+    ],
+)
 def test_what_cannot_be_read_is_not_guessed(tmp_path, name, content):
     (tmp_path / name).write_text(content)
     assert guess_columns(tmp_path / name) is None

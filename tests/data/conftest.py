@@ -30,7 +30,9 @@ def write(tmp_path: Path) -> Callable[[str, str | bytes], str]:
 def open_(tmp_path: Path) -> Callable[..., Data]:
     """Open data settings against the test's folder."""
 
-    def open_(seed: int = 0, online: bool = False, reporter: Reporter | None = None, **settings: Any) -> Data:
+    def open_(
+        seed: int = 0, online: bool = False, reporter: Reporter | None = None, kind: str = "class", **settings: Any
+    ) -> Data:
         settings = {"validation": 0.34} | settings
         return open_data(
             DataSettings(**settings),
@@ -39,6 +41,7 @@ def open_(tmp_path: Path) -> Callable[..., Data]:
             cache=tmp_path / "cache",
             online=online,
             reporter=reporter or Reporter(),
+            kind=kind,
         )
 
     return open_

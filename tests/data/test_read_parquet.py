@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -72,3 +73,42 @@ def test_not_parquet(write, refused):
 
 def test_bytes_that_are_not_utf8(table, refused):
     refused("D103", train=table(text=pa.array([b"fine", b"\xff"], pa.binary()), label=[0, 1]))
+
+
+@pytest.fixture
+def named(tmp_path):
+    """Write a table whose label column has the names of a ClassLabel, as `datasets` notes them."""
+
+    def named(label, names=("no", "yes"), nested=False):
+        feature = {"names": list(names), "_type": "ClassLabel"}
+        feature = {"feature": feature, "_type": "Sequence"} if nested else feature
+        noted = json.dumps({"info": {"features": {"label": feature}}})
+        given = pa.table({"text": [f"text {n}" for n in range(len(label))], "label": label})
+        pq.write_table(given.replace_schema_metadata({"huggingface": noted}), tmp_path / "n.parquet", row_group_size=3)
+        return "n.parquet"
+
+    return named
+
+
+@pytest.mark.parametrize("kind", [pa.int8(), pa.uint16(), pa.int64(), pa.float32(), pa.float64()])
+def test_numbers_of_any_type_become_the_names_of_their_classes(named, open_, kind):
+    data = open_(train=named(pa.array([1, 0] * 4, kind)))
+    assert data.labels == ("no", "yes")
+    assert ("text 0", "yes") in rows_of(data)
+
+
+@pytest.mark.parametrize("wrong", [-2, 2, 0.5, math.inf, -math.inf])
+def test_a_number_without_a_name_is_told_with_its_row(named, refused, wrong):
+    labels = [1, 0, 1, 0, wrong, 1]
+    assert "row 5: the label" in refused("D107", train=named(labels if isinstance(wrong, int) else [float(n) for n in labels]))
+    cells = [[1], [0, 1], [1], [], [0, -2]]
+    assert "row 5: the label -2 has no name" in refused("D107", train=named(cells, nested=True), kind="classes")
+
+
+def test_a_missing_number_is_a_missing_label(named, refused):
+    for labels in ([1.0, 0.0, 1.0, 0.0, math.nan, 1.0], [1, 0, 1, 0, -1, 1], [1, 0, 1, 0, None, 1]):
+        assert "row 5: the label is missing" in refused("D107", train=named(labels))
+
+
+def test_names_in_a_column_that_should_have_numbers_are_told(named, refused):
+    assert "not the numbers of its classes" in refused("D107", train=named(["no", "yes"] * 4))

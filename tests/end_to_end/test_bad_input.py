@@ -54,6 +54,12 @@ def test_a_wrong_order(desk):
     refused(desk, 2, f"tiny.yaml:{line}:", "quantize", "onnx", "export", verb="validate")
 
 
+def test_a_misspelt_stage_of_an_option(desk):
+    told = refused(desk, 2, "P053: --to distil", "did you mean 'distill'?", more=("--to", "distil", "--redo", "exprot"))
+    assert "--redo exprot" in told
+    assert not (desk.folder / "runs/tiny/plan.json").exists(), "refused before anything is done"
+
+
 def test_all_mistakes_at_once(desk):
     edit(desk, "temperature: 2", "temprature: 2")
     edit(desk, "epochs: 20", "epochs: many")

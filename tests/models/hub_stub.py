@@ -17,6 +17,10 @@ def _etag(content: bytes) -> str:
     return hashlib.sha1(content).hexdigest()
 
 
+def _files(folder: Path) -> list[tuple[str, Path]]:
+    return [(file.relative_to(folder).as_posix(), file) for file in sorted(folder.rglob("*")) if file.is_file()]
+
+
 @contextmanager
 def serve(models: dict[str, Path]) -> Iterator[tuple[str, list[str]]]:
     """Serve folders under their hub ids; yield the endpoint and the list of requests, which grows."""
@@ -35,16 +39,16 @@ def serve(models: dict[str, Path]) -> Iterator[tuple[str, list[str]]]:
             for name, folder in models.items():
                 if path.startswith(f"/api/models/{name}/tree/"):
                     tree = [
-                        {"type": "file", "path": file.name, "size": file.stat().st_size, "oid": _etag(file.read_bytes())}
-                        for file in sorted(folder.iterdir())
+                        {"type": "file", "path": path, "size": file.stat().st_size, "oid": _etag(file.read_bytes())}
+                        for path, file in _files(folder)
                     ]
                     return self._send(json.dumps(tree).encode(), "application/json", body=body)
                 if path.startswith(f"/api/models/{name}"):
-                    siblings = [{"rfilename": file.name} for file in sorted(folder.iterdir())]
+                    siblings = [{"rfilename": path} for path, _ in _files(folder)]
                     told = {"id": name, "modelId": name, "sha": COMMIT, "siblings": siblings, "tags": [], "private": False}
                     return self._send(json.dumps(told).encode(), "application/json", body=body)
                 if path.startswith(f"/{name}/resolve/"):
-                    file = folder / path.rpartition("/")[2]
+                    file = folder / path.removeprefix(f"/{name}/resolve/").partition("/")[2]
                     if file.is_file():
                         return self._send(file.read_bytes(), "application/octet-stream", body=body)
             self.send_response(404)

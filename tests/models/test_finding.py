@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from compactor.base.errors import MissingError, StageError
-from compactor.models.finding import find_model
+from compactor.models.finding import find_model, model_fingerprint
 from tests.models.hub_stub import serve
 
 FETCH = """
@@ -19,7 +19,7 @@ import json, sys
 from pathlib import Path
 from compactor.models.finding import find_model
 folder = find_model("someone/tiny", (Path(sys.argv[1]),), online=True)
-print(json.dumps({path.name: path.read_text() for path in folder.iterdir()}))
+print(json.dumps({str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}))
 """
 
 
@@ -54,8 +54,12 @@ def test_a_hub_model_is_fetched_without_pickles_once(tmp_path: Path) -> None:
     pytest.importorskip("huggingface_hub")
     shelf = tmp_path / "shelf"
     shelf.mkdir()
-    wanted = {"config.json": "{}", "model.safetensors": "weights", "vocab.txt": "a"}
-    for name, content in {**wanted, "pytorch_model.bin": "a pickle", "evil.py": "code"}.items():
+    wanted = {"config.json": "{}", "model.safetensors": "weights", "vocab.txt": "a", "1_Pooling/config.json": "mean"}
+    wanted |= {"2_Dense/config.json": "a shape", "2_Dense/model.safetensors": "a map"}
+    unwanted = {"pytorch_model.bin": "a pickle", "evil.py": "code", "2_Dense/pytorch_model.bin": "a pickle"}
+    unwanted |= {"onnx/config.json": "{}", "openvino/config.json": "{}", "1_Pooling/onnx/config.json": "{}"}
+    for name, content in {**wanted, **unwanted}.items():
+        (shelf / name).parent.mkdir(parents=True, exist_ok=True)
         (shelf / name).write_text(content)
     with serve({"someone/tiny": shelf}) as (endpoint, asked):
         environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
@@ -73,3 +77,29 @@ def test_a_hub_model_is_fetched_without_pickles_once(tmp_path: Path) -> None:
             assert json.loads(done.stdout) == wanted
     fetched = [line for line in asked if line.startswith("GET") and "/resolve/" in line]
     assert len(fetched) == len(wanted)
+
+
+def test_the_modules_of_a_sentence_encoder_are_part_of_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    plain = model_fingerprint(str(tmp_path), ())
+    for name in ("1_Pooling", "runs"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text("mean")
+    assert model_fingerprint(str(tmp_path), ()) == plain
+    (tmp_path / "modules.json").write_text("[]")
+    mean = model_fingerprint(str(tmp_path), ())
+    (tmp_path / "1_Pooling/config.json").write_text("cls")
+    cls = model_fingerprint(str(tmp_path), ())
+    (tmp_path / "runs/config.json").write_text("other")
+    assert model_fingerprint(str(tmp_path), ()) == cls
+    assert mean != cls
+
+
+def test_a_path_may_begin_at_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/config.json").write_text('{"num_hidden_layers": 3}')
+    assert find_model("~/model", (Path("/elsewhere"),), online=False) == tmp_path / "model"
+    assert model_fingerprint("~/model", ()) == model_fingerprint(str(tmp_path / "model"), ())
+    with pytest.raises(MissingError):
+        find_model("~/other", (), online=False)

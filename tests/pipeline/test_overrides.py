@@ -39,6 +39,7 @@ def told(*overrides):
     ("text", "path", "value"),
     [
         ("seed=3", ("seed",), 3),
+        ("also=[{target: host, via: local}]", ("also", 0, "target"), "host"),
         ("data.train=mine.csv", ("data", "train"), "mine.csv"),
         ("data.label=a=b", ("data", "label"), "a=b"),
         ("budget.size_mb=1e1", ("budget", "size_mb"), 10.0),
@@ -106,3 +107,29 @@ def test_a_mistake_points_at_the_text_of_the_override(text, message):
 
 def test_all_mistakes_are_told_at_once():
     assert told("foo", "distil.x=1").count("--set:") == 2
+
+
+SHARED = """\
+# what this is
+name: tiny
+stages:
+  - teacher: {train: &usual {epochs: 3, batch_size: 16}}
+  - distill:
+      train: *usual
+      code: "007"
+  - export
+"""
+
+
+def test_a_part_that_is_shared_by_an_anchor_changes_in_one_place_alone():
+    document = override(parse(SHARED, "p.yaml"), ["teacher.train.epochs=7"])
+    teacher, distill, _ = document.data["stages"]
+    assert (teacher["teacher"]["train"]["epochs"], distill["distill"]["train"]["epochs"]) == (7, 3)
+    again = parse(document.text, "again").data
+    assert again == document.data, "the saved text says the same"
+    assert again["stages"][1]["distill"]["code"] == "007"
+
+
+def test_an_anchor_elsewhere_leaves_the_text_as_it_is():
+    document = override(parse(SHARED, "p.yaml"), ["distill.code=8"])
+    assert document.text == SHARED.replace('"007"', "8")

@@ -242,6 +242,13 @@ def test_a_column_that_the_header_lacks_is_told_before_anything_runs():
     assert "p.yaml:4:33: P041: train.csv has no column 'categroy' (data.label) (did you mean 'category'?)" in message
 
 
+def test_empty_lines_before_a_header_are_skipped(tmp_path):
+    (tmp_path / "train.csv").write_text("\n\r\ntext,category\na,b\n")
+    assert load(HEAD + CHAIN)
+    (tmp_path / "train.csv").write_text("\n\n")
+    assert "P041" in told(HEAD + CHAIN)
+
+
 def test_files_are_not_looked_for_when_that_is_not_wanted():
     assert load(HEAD.replace("train.csv", "gone.csv") + CHAIN, check_files=False).data.train == "gone.csv"
 
@@ -271,6 +278,16 @@ def test_a_users_own_stage_is_found_beside_the_profile(tmp_path):
     assert "P131: there is no file" in told(HEAD + stages.replace("merge.py", "merg.py"))
     (tmp_path / "mine" / "merge.py").write_text("import no_such_package")
     assert "P024: ./mine/merge.py cannot be imported: ModuleNotFoundError" in told(HEAD + stages)
+
+
+def test_a_users_own_stage_may_lie_below_the_home_folder(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    own = "class Merge(Stage):\n    takes = frozenset({'torch'})\n    def run(self, source, work): ...\n"
+    (home / "merge.py").write_text("from compactor.stages import Stage\n" + own)
+    step = load(HEAD + "stages:\n  - teacher: {model: ./model}\n  - ~/merge.py: {}\n").steps[1]
+    assert (step.label, len(step.source_hash)) == ("merge", 64)
 
 
 def test_a_users_own_target_is_checked_with_its_own_lines(tmp_path):

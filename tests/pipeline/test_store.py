@@ -12,6 +12,7 @@ import textwrap
 import pytest
 
 from compactor.base.errors import StageError
+from compactor.pipeline import store as store_module
 from compactor.pipeline.store import Label, Store
 
 LABEL = Label("k" * 64, "torch", "write", 1, {}, {})
@@ -110,6 +111,7 @@ def test_a_killed_build_of_a_by_product_is_done_again(store):
 SLOW_MAKER = """
 import sys, time
 from pathlib import Path
+from compactor.pipeline import store as store_module
 from compactor.pipeline.store import Label, Store
 def fill(folder, checkpoints):
     (folder / "text.txt").write_text("half")
@@ -153,3 +155,30 @@ def test_entries_name_what_lies_there(store):
     assert sorted(word for _, word in store.entries()) == ["encoded", "write"]
     store.discard(LABEL.key)
     assert [word for _, word in store.entries()] == ["encoded"]
+
+
+@pytest.mark.parametrize("manifest", ["", '{"key": "kk', "[]", "{}"])
+def test_an_artifact_whose_manifest_is_cut_is_made_again(store, manifest):
+    first = store.make(LABEL, fill("one"))
+    (first.folder / "artifact.json").write_text(manifest)
+    assert store.find(LABEL.key) is None
+    assert store.unreadable(LABEL.key)
+    assert [word for _, word in store.entries()] == ["unreadable"]
+    again = store.make(LABEL, fill("two"))
+    assert (again.folder / "text.txt").read_text() == "two"
+    assert not store.unreadable(LABEL.key)
+    assert [word for _, word in store.entries()] == ["write"]
+
+
+def test_a_by_product_whose_note_is_cut_is_built_again(store):
+    folder = store.derive("encoded", {}, lambda folder: (folder / "x").write_text("one"))
+    (folder / "derived.json").write_text('{"name": "enc')
+    assert store.derive("encoded", {}, lambda folder: (folder / "x").write_text("two")) == folder
+    assert (folder / "x").read_text() == "two"
+
+
+def test_by_products_are_on_the_disk_before_they_take_their_name(store, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(store_module, "_flush", lambda folder: flushed.append(sorted(path.name for path in folder.iterdir())))
+    store.derive("encoded", {}, lambda folder: (folder / "x").write_text("x"))
+    assert flushed == [["derived.json", "x"]]

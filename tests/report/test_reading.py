@@ -40,6 +40,23 @@ def test_what_is_no_report_is_told(tmp_path, text):
     assert error.value.problem.code == "R121"
 
 
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"rows": "teacher"},
+        {"rows": {"teacher": {}}},
+        {"rows": [{"stage": "teacher"}]},
+        {"rows": [{"id": "teacher", "latency_ms": [3]}]},
+        {"rows": [{"id": "teacher", "quality": {"value": "good"}}]},
+        {"findings": 3},
+    ],
+)
+def test_a_report_with_other_parts_is_told(record, spoilt):
+    with pytest.raises(CompactorError, match="is not a report") as error:
+        parse_report(record | spoilt)
+    assert error.value.problem.code == "R121"
+
+
 def test_a_run_that_is_not_finished_is_told(tmp_path):
     (tmp_path / "plan.json").write_text("{}")
     with pytest.raises(MissingError, match="no report") as error:

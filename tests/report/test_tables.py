@@ -124,3 +124,10 @@ def test_cost_throughput_and_text_figures_reach_every_table(record):
 
 def test_without_a_price_there_is_no_column_of_costs(record):
     assert "a million answers" not in str(stage_tables(parse_report(record))[1])
+
+
+def test_a_quality_without_its_number_of_rows_is_shown_without(record):
+    record["rows"][-1]["quality"]["n"] = None
+    text = str(key_figures(parse_report(record)))
+    assert re.search(r"95 % interval [^<]*, test split<", text)
+    assert "n = " not in text

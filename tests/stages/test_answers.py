@@ -11,7 +11,7 @@ import pytest
 from compactor.base.errors import StageError
 from compactor.base.hashing import hash_folder
 from compactor.stages._inputs import teacher_logits
-from compactor.stages.answers import Answers
+from compactor.stages.answers import Answers, function_path
 from compactor.stages.augment import Augment
 from compactor.stages.distill import Distill
 from compactor.tasks import TASKS
@@ -164,3 +164,9 @@ def test_the_content_of_the_file_counts_and_not_its_name(tmp_path):
     assert a.fingerprint((tmp_path,)) != c.fingerprint((tmp_path,))
     ((path, problem),) = Answers(file="d.csv", config=ENCODER).file_problems((tmp_path,))
     assert (path, problem.code) == (("file",), "P188")
+
+
+def test_a_function_may_lie_below_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "ask.py").touch()
+    assert function_path("~/ask.py", ()) == tmp_path / "ask.py"

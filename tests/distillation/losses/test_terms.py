@@ -79,6 +79,13 @@ def test_a_users_own_file_is_found_beside_the_profile_and_its_hash_joins_the_key
     assert parse_losses([{"./mine/cosine.py": {"power": 2, "weight": 0.5}}], (tmp_path,))[0].key() != before
 
 
+def test_a_users_own_file_may_lie_below_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "cosine.py").write_text(OWN)
+    (term,) = parse_losses([{"~/cosine.py": {"power": 2}}], (Path("/elsewhere"),))
+    assert term.source_hash
+
+
 def test_a_users_file_that_cannot_be_imported_is_told(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("import nothing_like_this\n")
     with pytest.raises(ValidationError, match=r"broken.py cannot be imported: ModuleNotFoundError"):
