@@ -11,9 +11,11 @@ import pytest
 from compactor.base.errors import StageError
 from compactor.base.hashing import hash_file, hash_folder
 from compactor.bundle.golden import AWKWARD
+from compactor.quantization import quantize_weights
 from compactor.targets import load_target
 from tests.bundle.conftest import PAIRS, TEXTS, make
 from tests.bundle.tiny import LABELS, MAX_LENGTH, write_onnx_folder
+from tests.quantization import bag
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -118,6 +120,25 @@ def test_a_graph_too_new_for_the_target_is_refused_with_the_version(tmp_path):
     newer = load_target("host").model_copy(update={"oldest_onnxruntime": "1.20"})
     make(source, tmp_path / "newer", target=newer)
     assert read(tmp_path / "newer/manifest.json")["oldest_onnxruntime"] == "1.17"
+
+
+@pytest.mark.parametrize(
+    ("settings", "oldest"),
+    [
+        ({"bits": 4, "block_tables": False}, "1.17"),
+        ({"bits": 8, "block_tables": False}, "1.22"),
+        ({"bits": 8, "block_tables": False, "accuracy_level": 0}, "1.23"),
+        ({"bits": 4, "block": 16}, "1.23"),
+        ({"bits": 2, "block_tables": False}, "1.24"),
+    ],
+)
+def test_the_oldest_runtime_has_kernels_for_the_bits(settings, oldest, tmp_path):
+    facts = quantize_weights(bag.folder(tmp_path / "fp32"), tmp_path / "few", **settings)
+    assert ("GatherBlockQuantized" in facts["operators"]) == settings.get("block_tables", True)
+    source = write_onnx_folder(tmp_path / "source")
+    (source / "model.onnx").write_bytes((tmp_path / "few/model.onnx").read_bytes())
+    with pytest.raises(StageError, match=f"needs onnxruntime {oldest}, but host has 1.16"):
+        make(source, tmp_path / "bundle")
 
 
 def test_weights_in_other_files_are_refused(sources, tmp_path):
