@@ -19,6 +19,7 @@ from compactor.bundle.golden_images import write_images
 from compactor.bundle.licenses import write_licenses
 from compactor.bundle.manifest import describe_graph, make_manifest
 from compactor.bundle.relocate import scrubbed, without_absolute_paths
+from compactor.data.encoding_words import put_blank_first
 
 if TYPE_CHECKING:
     from compactor.targets import Target
@@ -160,6 +161,8 @@ def _copy_tokenizer(source: Path, folder: Path, interface: dict[str, Any]) -> No
     """Write the tokenizer without padding or truncation: a file that pads to 128 makes short texts several times slower."""
     tokens = read_json(source / layout.TOKENIZER)
     tokens["padding"] = tokens["truncation"] = None
+    # A model of tags was trained on words with a blank before each, the first of a text too.
+    blank_first = interface.get("answer") == "tags" and put_blank_first(tokens)
     write_text(folder / layout.TOKENIZER, json.dumps(tokens, ensure_ascii=False, separators=(",", ":")))
     settings = read_json(source / layout.TOKENIZER_SETTINGS) if (source / layout.TOKENIZER_SETTINGS).is_file() else {}
     kept = {
@@ -168,6 +171,8 @@ def _copy_tokenizer(source: Path, folder: Path, interface: dict[str, Any]) -> No
         if name not in LEFT_OUT and not (isinstance(value, str) and os.path.isabs(value))
     }
     kept.setdefault("tokenizer_class", "PreTrainedTokenizerFast")
+    if blank_first:
+        kept["add_prefix_space"] = True  # else transformers would take it back
     write_json(folder / layout.TOKENIZER_SETTINGS, {**kept, "model_max_length": interface["max_length"]})
     if (source / layout.VOCABULARY).is_file():
         shutil.copyfile(source / layout.VOCABULARY, folder / layout.VOCABULARY)
