@@ -59,7 +59,7 @@ def build(
         made: how it was made: stages and keys.
         model_licence: as the user or the model's own files state it; None when nobody does.
         data_licence: the same for the data.
-        reduce_range: int8 weights have 7 bits, so that no processor saturates; by default what the target asks for.
+        reduce_range: int8 weights have 7 bits, which saturate nowhere; by default as interface.json says, or else as the target asks.
 
     Returns:
         `files`, `size_bytes`, `oldest_onnxruntime` and `golden` (number of cases).
@@ -68,10 +68,9 @@ def build(
         StageError: B101 the source is not complete, B102 the graph does not fit one file, B103 it needs a newer runtime than the
             target has.
     """
-    interface = _interface(source)
-    interface["reduce_range"] = not target.int8_dot_product if reduce_range is None else reduce_range
+    interface = _interface(source, target, reduce_range)
     _write_model(source, folder, interface)
-    _write_larger(source, folder, interface, target=target, name=name)
+    _write_larger(source, folder, interface, target=target, name=name, reduce_range=reduce_range)
     write_licenses(folder / layout.LICENSES, model=model_licence, data=data_licence, examples=len(texts) + len(images))
     if profile_text:
         write_text(folder / layout.PROFILE, without_absolute_paths(profile_text))
@@ -92,14 +91,15 @@ def build(
     }
 
 
-def _interface(source: Path) -> dict[str, Any]:
-    """Return interface.json with the labels in it."""
+def _interface(source: Path, target: Target, reduce_range: bool | None) -> dict[str, Any]:
+    """Return interface.json with the labels in it, and whether int8 weights have 7 bits."""
     reader = layout.TOKENIZER if (source / layout.TOKENIZER).is_file() else layout.PROCESSOR
     for needed in ("model.onnx", INTERFACE, layout.LABELS, layout.CONFIG, reader):
         if not (source / needed).is_file():
             raise StageError("B101", f"{source} has no {needed}", "package what `export` or `quantize` made")
     interface: dict[str, Any] = read_json(source / INTERFACE)
-    return {**interface, "labels": read_json(source / layout.LABELS)}
+    seven_bits = interface.get("reduce_range", not target.int8_dot_product) if reduce_range is None else reduce_range
+    return {**interface, "labels": read_json(source / layout.LABELS), "reduce_range": seven_bits}
 
 
 def _write_model(source: Path, folder: Path, interface: dict[str, Any]) -> None:
@@ -116,12 +116,14 @@ def _write_model(source: Path, folder: Path, interface: dict[str, Any]) -> None:
     write_json(folder / layout.CONFIG, _config(source, interface))
 
 
-def _write_larger(source: Path, folder: Path, interface: dict[str, Any], *, target: Target, name: str) -> None:
+def _write_larger(
+    source: Path, folder: Path, interface: dict[str, Any], *, target: Target, name: str, reduce_range: bool | None
+) -> None:
     """Write the second model of a cascade below the first, as a bundle of its own but for what both share; nothing without one."""
     if not has_larger(interface):
         return
     below = interface["cascade"]["larger"]["folder"]
-    larger = {**_interface(source / below), "reduce_range": interface["reduce_range"]}
+    larger = _interface(source / below, target, reduce_range)
     (folder / below).mkdir()
     _write_model(source / below, folder / below, larger)
     manifest = make_manifest(

@@ -58,7 +58,7 @@ def quantize_dynamic_int8(
             model = _by_library(model, left, place, per_channel=per_channel, reduce_range=reduce_range)
     strip(model)
     facts = account(model, chosen)
-    size_bytes = write_folder(model, source, folder, precision="int8-dynamic")
+    size_bytes = write_folder(model, source, folder, precision="int8-dynamic", reduce_range=reduce_range)
     return {**facts, "size_bytes": size_bytes, "seconds": round(time.perf_counter() - begun, 3)}
 
 

@@ -23,7 +23,7 @@ class Package(Stage):
 
     takes: ClassVar[frozenset[str]] = frozenset({"onnx", "cascade"})
     gives: ClassVar[str] = "bundle"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     uses_target: ClassVar[bool] = True
     uses_profile: ClassVar[bool] = True
     once: ClassVar[bool] = True
@@ -58,7 +58,6 @@ class Package(Stage):
                 made=_made(source),
                 model_licence=self.license or _teacher_licence(profile, work),
                 data_licence=self.data_license,
-                reduce_range=source.facts.get("reduce_range"),
             )
         )
         if self.sweep:

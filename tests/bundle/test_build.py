@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,21 @@ def test_it_says_whether_answers_depend_on_padding_and_on_the_processor(built):
 def test_seven_bit_weights_are_safe_everywhere(sources, tmp_path):
     folder = make(sources["int8"], tmp_path / "bundle", reduce_range=True)
     assert read(folder / "manifest.json")["instruction_sets"]["x86_64"] == "any"
+
+
+@pytest.mark.parametrize("reduced", [True, False])
+@pytest.mark.parametrize("target", ["laptop-cpu", "laptop-cpu-no-vnni"])
+def test_what_quantize_did_counts_and_not_what_the_target_asks_for(reduced, target, sources, tmp_path):
+    smaller, larger = (shutil.copytree(sources["int8"], tmp_path / name) for name in ("smaller", "larger"))
+    for source, told in ((smaller, reduced), (larger, not reduced)):
+        interface = read(source / "interface.json") | {"reduce_range": told}
+        (source / "interface.json").write_text(json.dumps(interface))
+    shutil.copytree(larger, smaller / "larger")
+    rule = {"confidence": 0.5, "temperature": 1.0, "larger": {"folder": "larger", "temperature": 1.0}}
+    (smaller / "interface.json").write_text(json.dumps(read(smaller / "interface.json") | {"schema": 2, "cascade": rule}))
+    folder = make(smaller, tmp_path / "bundle", target=load_target(target))
+    for place, told in ((folder, reduced), (folder / "larger", not reduced)):
+        assert (read(place / "manifest.json")["instruction_sets"]["x86_64"] == "any") == told
 
 
 def test_every_file_but_the_written_after_is_hashed(bundle):
@@ -142,8 +158,6 @@ def test_the_oldest_runtime_has_kernels_for_the_bits(settings, oldest, tmp_path)
 
 
 def test_weights_in_other_files_are_refused(sources, tmp_path):
-    import shutil
-
     import onnx
 
     source = shutil.copytree(sources["fp32"], tmp_path / "external")
