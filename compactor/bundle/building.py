@@ -172,12 +172,20 @@ def _copy_tokenizer(source: Path, folder: Path, interface: dict[str, Any]) -> No
         for name, value in settings.items()
         if name not in LEFT_OUT and not (isinstance(value, str) and os.path.isabs(value))
     }
-    kept.setdefault("tokenizer_class", "PreTrainedTokenizerFast")
+    _name_as_before(kept)
     if blank_first:
         kept["add_prefix_space"] = True  # else transformers would take it back
     write_json(folder / layout.TOKENIZER_SETTINGS, {**kept, "model_max_length": interface["max_length"]})
     if (source / layout.VOCABULARY).is_file():
         shutil.copyfile(source / layout.VOCABULARY, folder / layout.VOCABULARY)
+
+
+def _name_as_before(settings: dict[str, Any]) -> None:
+    """Name what transformers 5 calls otherwise as older ones, which Optimum needs, know it, in place; transformers 5 reads both."""
+    if settings.get("tokenizer_class") in {None, "TokenizersBackend"}:
+        settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+    if isinstance(settings.get("extra_special_tokens"), list):  # to older ones it is a mapping from names
+        settings["additional_special_tokens"] = settings.pop("extra_special_tokens")
 
 
 def _golden(

@@ -23,7 +23,7 @@ class Package(Stage):
 
     takes: ClassVar[frozenset[str]] = frozenset({"onnx", "cascade"})
     gives: ClassVar[str] = "bundle"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     uses_target: ClassVar[bool] = True
     uses_profile: ClassVar[bool] = True
     once: ClassVar[bool] = True
