@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from compactor.base.errors import Problem
+from compactor.distillation.losses import needs
 from compactor.stages._images import prune_problems
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from compactor.tasks import Task
 
 FEWEST_NEURONS = 8
+INSIDE = frozenset({"hidden_states", "relations"})  # what losses need that holds for one vocabulary only
 Found = tuple[tuple[str | int, ...], Problem]
 
 
@@ -28,6 +30,7 @@ def combination_problems(stage: Prune, task: Task) -> Iterator[Found]:
             Problem("P171", sentence, "a share has a point, as in 0.5; a number of neurons is 8 or more"),
         )
     yield from prune_problems(stage, task)
+    yield from _vocabulary_and_recovery(stage, task)
     yield from _widths_and_aim(stage)
     if stage.steps > 1 and not stage.narrows:
         yield (
@@ -43,6 +46,19 @@ def combination_problems(stage: Prune, task: Task) -> Iterator[Found]:
     if not taylor and stage.gradients != "labels":
         sentence = f"gradients: {stage.gradients} says nothing with importance: {stage.importance}, which has no gradients"
         yield ("gradients",), Problem("P175", sentence, "use importance: taylor, or leave gradients out")
+
+
+def _vocabulary_and_recovery(stage: Prune, task: Task) -> Iterator[Found]:
+    """Yield that recovery would look inside a teacher that reads other pieces, so that nothing inside stands for the same."""
+    if stage.vocabulary is None or stage.recover is None:
+        return
+    for number, term in enumerate(stage.recover.terms(task)):
+        if needs((term,)) & INSIDE:
+            sentence = f"{term.name} looks inside the teacher, whose vocabulary is not the one that this stage leaves"
+            yield (
+                ("recover", "losses", number),
+                Problem("P178", sentence, "prune the vocabulary in a prune stage after this one"),
+            )
 
 
 def _widths_and_aim(stage: Prune) -> Iterator[Found]:

@@ -37,6 +37,11 @@ def codes(settings: dict[str, Any], task: Any = TASK) -> list[str]:
         ({"layers": 2, "steps": 3}, ["P174"]),
         ({"intermediate": 0.5, "gradients": "teacher"}, ["P175"]),
         ({"intermediate": 0.5, "gradients": "teacher", "importance": "taylor"}, []),
+        ({"vocabulary": 500, "recover": {"losses": ["hinton", "minilm_relations"]}}, ["P178"]),
+        ({"vocabulary": 500, "recover": {"losses": ["hidden_states", "minilm_relations"]}}, ["P178", "P178"]),
+        ({"vocabulary": 500, "recover": {"losses": ["hinton", "cross_entropy"]}}, []),
+        ({"vocabulary": 500, "recover": {}}, []),
+        ({"layers": 2, "recover": {"losses": ["minilm_relations"]}}, []),
     ],
 )
 def test_settings_that_make_no_sense_are_told_before_any_work(settings, expected):
