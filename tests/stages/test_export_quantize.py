@@ -43,6 +43,11 @@ def test_an_opset_must_fit_the_backend_and_the_oldest_runtime():
     assert problems(Export(backend="dynamo"), old("1.12")) == [(("backend",), "X101")]
 
 
+@pytest.mark.parametrize(("backend", "wanted"), [("optimum", [(("exits",), "X147")]), ("torchscript", []), ("dynamo", [])])
+def test_early_exits_are_not_for_optimum(backend, wanted):
+    assert problems(Export(exits=True, backend=backend), old("1.18")) == wanted
+
+
 def test_the_opset_comes_from_the_oldest_runtime():
     assert Export().opset_for(old("1.16")) == 17
     assert Export(backend="dynamo").opset_for(old("1.16")) == 18
