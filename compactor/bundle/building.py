@@ -19,6 +19,7 @@ from compactor.bundle.golden_images import write_images
 from compactor.bundle.licenses import write_licenses
 from compactor.bundle.manifest import describe_graph, make_manifest
 from compactor.bundle.relocate import scrubbed, without_absolute_paths
+from compactor.data.encoding_words import put_blank_first
 
 if TYPE_CHECKING:
     from compactor.targets import Target
@@ -58,7 +59,7 @@ def build(
         made: how it was made: stages and keys.
         model_licence: as the user or the model's own files state it; None when nobody does.
         data_licence: the same for the data.
-        reduce_range: int8 weights have 7 bits, so that no processor saturates; by default what the target asks for.
+        reduce_range: int8 weights have 7 bits, which saturate nowhere; by default as interface.json says, or else as the target asks.
 
     Returns:
         `files`, `size_bytes`, `oldest_onnxruntime` and `golden` (number of cases).
@@ -67,10 +68,9 @@ def build(
         StageError: B101 the source is not complete, B102 the graph does not fit one file, B103 it needs a newer runtime than the
             target has.
     """
-    interface = _interface(source)
-    interface["reduce_range"] = not target.int8_dot_product if reduce_range is None else reduce_range
+    interface = _interface(source, target, reduce_range)
     _write_model(source, folder, interface)
-    _write_larger(source, folder, interface, target=target, name=name)
+    _write_larger(source, folder, interface, target=target, name=name, reduce_range=reduce_range)
     write_licenses(folder / layout.LICENSES, model=model_licence, data=data_licence, examples=len(texts) + len(images))
     if profile_text:
         write_text(folder / layout.PROFILE, without_absolute_paths(profile_text))
@@ -91,14 +91,15 @@ def build(
     }
 
 
-def _interface(source: Path) -> dict[str, Any]:
-    """Return interface.json with the labels in it."""
+def _interface(source: Path, target: Target, reduce_range: bool | None) -> dict[str, Any]:
+    """Return interface.json with the labels in it, and whether int8 weights have 7 bits."""
     reader = layout.TOKENIZER if (source / layout.TOKENIZER).is_file() else layout.PROCESSOR
     for needed in ("model.onnx", INTERFACE, layout.LABELS, layout.CONFIG, reader):
         if not (source / needed).is_file():
             raise StageError("B101", f"{source} has no {needed}", "package what `export` or `quantize` made")
     interface: dict[str, Any] = read_json(source / INTERFACE)
-    return {**interface, "labels": read_json(source / layout.LABELS)}
+    seven_bits = interface.get("reduce_range", not target.int8_dot_product) if reduce_range is None else reduce_range
+    return {**interface, "labels": read_json(source / layout.LABELS), "reduce_range": seven_bits}
 
 
 def _write_model(source: Path, folder: Path, interface: dict[str, Any]) -> None:
@@ -115,12 +116,14 @@ def _write_model(source: Path, folder: Path, interface: dict[str, Any]) -> None:
     write_json(folder / layout.CONFIG, _config(source, interface))
 
 
-def _write_larger(source: Path, folder: Path, interface: dict[str, Any], *, target: Target, name: str) -> None:
+def _write_larger(
+    source: Path, folder: Path, interface: dict[str, Any], *, target: Target, name: str, reduce_range: bool | None
+) -> None:
     """Write the second model of a cascade below the first, as a bundle of its own but for what both share; nothing without one."""
     if not has_larger(interface):
         return
     below = interface["cascade"]["larger"]["folder"]
-    larger = {**_interface(source / below), "reduce_range": interface["reduce_range"]}
+    larger = _interface(source / below, target, reduce_range)
     (folder / below).mkdir()
     _write_model(source / below, folder / below, larger)
     manifest = make_manifest(
@@ -160,6 +163,8 @@ def _copy_tokenizer(source: Path, folder: Path, interface: dict[str, Any]) -> No
     """Write the tokenizer without padding or truncation: a file that pads to 128 makes short texts several times slower."""
     tokens = read_json(source / layout.TOKENIZER)
     tokens["padding"] = tokens["truncation"] = None
+    # A model of tags was trained on words with a blank before each, the first of a text too.
+    blank_first = interface.get("answer") == "tags" and put_blank_first(tokens)
     write_text(folder / layout.TOKENIZER, json.dumps(tokens, ensure_ascii=False, separators=(",", ":")))
     settings = read_json(source / layout.TOKENIZER_SETTINGS) if (source / layout.TOKENIZER_SETTINGS).is_file() else {}
     kept = {
@@ -167,10 +172,20 @@ def _copy_tokenizer(source: Path, folder: Path, interface: dict[str, Any]) -> No
         for name, value in settings.items()
         if name not in LEFT_OUT and not (isinstance(value, str) and os.path.isabs(value))
     }
-    kept.setdefault("tokenizer_class", "PreTrainedTokenizerFast")
+    _name_as_before(kept)
+    if blank_first:
+        kept["add_prefix_space"] = True  # else transformers would take it back
     write_json(folder / layout.TOKENIZER_SETTINGS, {**kept, "model_max_length": interface["max_length"]})
     if (source / layout.VOCABULARY).is_file():
         shutil.copyfile(source / layout.VOCABULARY, folder / layout.VOCABULARY)
+
+
+def _name_as_before(settings: dict[str, Any]) -> None:
+    """Name what transformers 5 calls otherwise as older ones, which Optimum needs, know it, in place; transformers 5 reads both."""
+    if settings.get("tokenizer_class") in {None, "TokenizersBackend"}:
+        settings["tokenizer_class"] = "PreTrainedTokenizerFast"
+    if isinstance(settings.get("extra_special_tokens"), list):  # to older ones it is a mapping from names
+        settings["additional_special_tokens"] = settings.pop("extra_special_tokens")
 
 
 def _golden(

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 # listed here is taken to need the onnxruntime that the bundle was tested with.
 OLDEST_BY_OPSET = {13: "1.6", 14: "1.8", 15: "1.10", 16: "1.11", 17: "1.12", 18: "1.14", 19: "1.15", 20: "1.17", 21: "1.18"}
 OLDEST_BY_IR = {7: "1.6", 8: "1.10", 9: "1.15", 10: "1.18"}
-OLDEST_BY_OPERATOR = {"MatMulNBits": "1.17", "MatMulBnb4": "1.17", "GatherBlockQuantized": "1.20"}
+# Of GatherBlockQuantized with the attribute `bits`, which it has had since then.
+OLDEST_BY_OPERATOR = {"MatMulNBits": "1.17", "MatMulBnb4": "1.17", "GatherBlockQuantized": "1.23"}
+# Of MatMulNBits, by bits and whether it multiplies in float (accuracy_level 0).
+OLDEST_BY_BITS = {(2, False): "1.24", (2, True): "1.24", (8, False): "1.22", (8, True): "1.23"}
 MEANINGS = {
     "input_ids": "token ids, special tokens included",
     "attention_mask": "1 for a token, 0 for padding",
@@ -119,7 +122,12 @@ def _versions(graph: dict[str, Any]) -> dict[str, Any]:
 
 
 def describe_graph(path: Path) -> dict[str, Any]:
-    """Describe an ONNX file: `opsets` by domain, `ir_version`, `operators`, and `external`: weights lie in other files."""
+    """Describe an ONNX file.
+
+    Returns:
+        `opsets` by domain, `ir_version`, `operators`, `oldest_by_operator`: the first onnxruntime with a contributed operator as it is
+        used here, and `external`: weights lie in other files.
+    """
     import onnx
 
     model = onnx.load(path, load_external_data=False)
@@ -130,8 +138,21 @@ def describe_graph(path: Path) -> dict[str, Any]:
         "opsets": {domain: version for domain, version in sorted(opsets.items()) if domain in used or domain == "ai.onnx"},
         "ir_version": model.ir_version,
         "operators": sorted({node.op_type for node in nodes}),
+        "oldest_by_operator": dict(sorted(each for each in map(_contributed, nodes) if each)),
         "external": any(tensor.external_data for tensor in model.graph.initializer),
     }
+
+
+def _contributed(node: NodeProto) -> tuple[str, str] | None:
+    """Return an operator of the table, as it is used here, and the first version that can run it."""
+    oldest = OLDEST_BY_OPERATOR.get(node.op_type)
+    if oldest is None:
+        return None
+    if node.op_type != "MatMulNBits":
+        return node.op_type, oldest
+    numbers = {"bits": 4, "accuracy_level": 0} | {attribute.name: attribute.i for attribute in node.attribute}
+    bits, exact = numbers["bits"], numbers["accuracy_level"] == 0
+    return f"MatMulNBits with {bits} bits{' in float' if exact else ''}", OLDEST_BY_BITS.get((bits, exact), oldest)
 
 
 def _nodes(graph: GraphProto) -> Iterator[NodeProto]:
@@ -156,10 +177,10 @@ def _session(target: Target) -> dict[str, Any]:
 def _oldest(graph: dict[str, Any], target: Target) -> str:
     """Return the first onnxruntime that can load the graph, by opset, IR version and contributed operators."""
     tested = _onnxruntime_version()
-    needs = {
+    needs: dict[str, str] = {
         f"opset {graph['opsets'].get('ai.onnx')}": _first(OLDEST_BY_OPSET, graph["opsets"].get("ai.onnx", 1), tested),
         f"IR version {graph['ir_version']}": _first(OLDEST_BY_IR, graph["ir_version"], tested),
-        **{operator: OLDEST_BY_OPERATOR[operator] for operator in graph["operators"] if operator in OLDEST_BY_OPERATOR},
+        **graph["oldest_by_operator"],
     }
     reason, oldest = max(needs.items(), key=lambda need: _numbers(need[1]))
     if _numbers(oldest) > _numbers(target.oldest_onnxruntime):

@@ -19,8 +19,8 @@ def nothing_fused(attention: int, fused: Mapping[str, int], *, place: str) -> It
         others = ", ".join(f"{count} {name}" for name, count in fused.items()) or "nothing at all"
         sentence = f"onnxruntime's optimizer recognised no attention in the graph ({others} instead)"
         hint = (
-            "fuse before int8 and after export with backend: torchscript, whose graphs it knows; of vision transformers and decoders "
-            "it knows none"
+            "fuse what export wrote with backend: torchscript, in fp32, or in fp16 after quantize; of int8 graphs, vision "
+            "transformers and decoders it knows none"
         )
         yield Finding("X140", "warning", sentence, hint, place)
 

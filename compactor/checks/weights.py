@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TABLE_SHARE = 0.1  # of the file, from which a table left in float is worth a word
 SMALLEST = 4096  # bytes; small constants are often equal by chance
+READABLE = 1e12  # a number beyond it is written with its power of ten
 PROVEN = (1, 31)  # onnxruntime whose kernels for blocks of few bits answered as numpy in the tests
 
 
@@ -72,7 +73,8 @@ def beyond_half(overflowing: Mapping[str, float], *, place: str) -> Iterator[Fin
     if overflowing:
         name, largest = max(overflowing.items(), key=lambda each: each[1])
         nodes = "1 node stays" if len(overflowing) == 1 else f"{len(overflowing)} nodes stay"
-        sentence = f"{nodes} in fp32, since float16 ends at 65,504: {name} has up to {largest:,.0f}"
+        told = f"{largest:,.0f}" if largest < READABLE else f"{largest:.1e} or infinity"
+        sentence = f"{nodes} in fp32, since float16 ends at 65,504: {name} has up to {told}"
         yield Finding(
             "Q124",
             "note",

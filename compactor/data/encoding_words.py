@@ -69,13 +69,19 @@ def words_tokenizer(tokenizer: tokenizers.Tokenizer, max_length: int) -> tokeniz
     import tokenizers as library
 
     described: dict[str, Any] = json.loads(tokenizer.to_str())
-    for part in _parts(described.get("pre_tokenizer")):
-        if part.get("type") == "ByteLevel":
-            part["add_prefix_space"] = True
+    put_blank_first(described)
     own = library.Tokenizer.from_str(json.dumps(described))
     own.no_padding()
     own.enable_truncation(max_length)
     return own
+
+
+def put_blank_first(described: dict[str, Any]) -> bool:
+    """Let the tokenizer of a tokenizer.json put a blank before a text without one, in place; return whether blanks count for it."""
+    byte_level = [part for part in _parts(described.get("pre_tokenizer")) if part.get("type") == "ByteLevel"]
+    for part in byte_level:
+        part["add_prefix_space"] = True
+    return bool(byte_level)
 
 
 def first_tokens(word_ids: list[int | None]) -> list[int]:

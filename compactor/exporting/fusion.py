@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+from onnx import helper
 
 from compactor.base.atomic import read_json, write_bytes
 from compactor.base.errors import StageError, disk_error
 
-CPU = "CPUExecutionProvider"
+CPU, DOMAIN = "CPUExecutionProvider", "com.microsoft"
 HEADS, WIDTH = ("num_attention_heads", "n_heads", "n_head"), ("hidden_size", "dim", "n_embd")
 # What onnxruntime's optimizer calls the graphs of a family; the layout of a BERT's attention is what most encoders have.
 KINDS = {"vit": "vit", "gpt2": "gpt2"}
@@ -44,6 +45,7 @@ def fuse(source: Path, folder: Path, *, provider: str) -> dict[str, Any]:
     before = onnx.load(str(source / "model.onnx"))
     model = _optimized(source, provider)
     model.ir_version = before.ir_version
+    _import_domain(model)
     fused = Counter(node.op_type for node in model.graph.node)
     fused.subtract(node.op_type for node in before.graph.node)
     content = model.SerializeToString(deterministic=True)
@@ -97,6 +99,12 @@ def _optimized(source: Path, provider: str) -> onnx.ModelProto:
             logger.setLevel(level)
     model: onnx.ModelProto = found.model
     return model
+
+
+def _import_domain(model: onnx.ModelProto) -> None:
+    """Name the version of onnxruntime's own operators that the optimizer put in, as ONNX asks; it does not do so itself."""
+    if any(node.domain == DOMAIN for node in model.graph.node) and DOMAIN not in {each.domain for each in model.opset_import}:
+        model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
 
 
 def _first(config: dict[str, Any], names: tuple[str, ...]) -> int:

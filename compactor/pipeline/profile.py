@@ -20,6 +20,7 @@ from compactor.pipeline.depth import depth_problems
 from compactor.pipeline.head import Controls, Head
 from compactor.pipeline.named_files import data_problems, find, model_problems, near_folders
 from compactor.pipeline.overrides import override
+from compactor.pipeline.plain_graph import plain_graph_problems
 from compactor.pipeline.reader import DataPath, Places, read_document
 from compactor.pipeline.rounding import rounding_problems
 from compactor.pipeline.steps import Step, decoder_problems, read_steps, teaching_problems
@@ -103,6 +104,7 @@ def load_profile(
     if task is not None:
         problems += teaching_problems(steps, task)
         problems += beside_problems(steps, places)
+    problems += plain_graph_problems(steps)
     if target is not None:
         problems += rounding_problems(steps, target, places)
     if check_files:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +24,7 @@ def activation_ranges(
     method: Method,
     place: Path,
     percentile: float = 99.999,
+    finite: Collection[str] | None = None,
 ) -> dict[str, Range]:
     """Return the range of some tensors over all batches.
 
@@ -39,9 +40,10 @@ def activation_ranges(
             `percentile`, what holds that share of all values; `entropy`, what loses least by Kullback-Leibler (`least_divergence`).
         place: folder for the graph with the reductions.
         percentile: of `percentile`, above 50 and at most 100.
+        finite: of `minmax`: the tensors that must be finite, by default all; of others a range may end at infinity, or be NaN.
 
     Raises:
-        StageError: no batch came, or a value was not finite.
+        StageError: Q107 no batch came, Q108 a value was not finite.
     """
     if method in ("percentile", "entropy"):
         histograms = [Histogram() for _ in names]
@@ -58,7 +60,8 @@ def activation_ranges(
     for batch in batches:
         found = np.array(session.run(outputs, {name: batch[name] for name in inputs}), dtype=np.float32).reshape(len(names), 2)
         for name, pair in zip(names, found, strict=True):
-            refuse_broken(name, pair)
+            if finite is None or name in finite:
+                refuse_broken(name, pair)
         extremes = np.stack([np.minimum(extremes[:, 0], found[:, 0]), np.maximum(extremes[:, 1], found[:, 1])], axis=1)
         sums, count = sums + found, count + 1
     refuse_none(count)

@@ -37,7 +37,7 @@ def quantize_dynamic_int8(
         reduce_range: 7-bit weights, for processors without 8-bit dot products: there, 8 bits overflow the 16-bit sums.
         per_channel: halves the error; slower on no processor.
         embeddings: quantize the tables too, for size.
-        table_block: tables in 4 bits, so many columns of a row with one scale, which onnxruntime can look up since 1.22; None: in 8.
+        table_block: tables in 4 bits, so many columns of a row with one scale, which onnxruntime can look up since 1.23; None: in 8.
         keep: patterns of node names to leave in float.
 
     Returns:
@@ -58,7 +58,7 @@ def quantize_dynamic_int8(
             model = _by_library(model, left, place, per_channel=per_channel, reduce_range=reduce_range)
     strip(model)
     facts = account(model, chosen)
-    size_bytes = write_folder(model, source, folder, precision="int8-dynamic")
+    size_bytes = write_folder(model, source, folder, precision="int8-dynamic", reduce_range=reduce_range)
     return {**facts, "size_bytes": size_bytes, "seconds": round(time.perf_counter() - begun, 3)}
 
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import onnx
 
@@ -17,7 +18,7 @@ from compactor.base.errors import disk_error
 OWN_FILES = frozenset(("model.onnx", "interface.json", "artifact.json"))
 
 
-def write_folder(model: onnx.ModelProto, source: Path, folder: Path, *, precision: str) -> int:
+def write_folder(model: onnx.ModelProto, source: Path, folder: Path, *, precision: str, **told: Any) -> int:
     """Write `model.onnx` and its surroundings; return the bytes of the graph.
 
     Args:
@@ -25,6 +26,7 @@ def write_folder(model: onnx.ModelProto, source: Path, folder: Path, *, precisio
         source: ONNX folder it was made from; its tokenizer, labels and settings are copied.
         folder: is filled.
         precision: for interface.json.
+        told: what else it says of the weights, such as `reduce_range`.
     """
     content = model.SerializeToString(deterministic=True)
     write_bytes(folder / "model.onnx", content)
@@ -34,7 +36,7 @@ def write_folder(model: onnx.ModelProto, source: Path, folder: Path, *, precisio
                 shutil.copyfile(path, folder / path.name)
             except OSError as error:
                 raise disk_error(error, folder / path.name) from error
-    write_json(folder / "interface.json", {**read_json(source / "interface.json"), "precision": precision})
+    write_json(folder / "interface.json", {**read_json(source / "interface.json"), "precision": precision, **told})
     return len(content)
 
 

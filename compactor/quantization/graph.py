@@ -14,6 +14,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from compactor.base.errors import StageError
+from compactor.quantization.custom import DOMAIN
 
 QUANTIZED_OPERATORS = frozenset(
     (
@@ -46,7 +47,7 @@ def load_float(source: Path) -> onnx.ModelProto:
     """Read `model.onnx` of an ONNX folder, without guessed shapes, which the quantizers trip over.
 
     Raises:
-        StageError: it is quantized already.
+        StageError: Q102 it is quantized already, Q126 it has operators of onnxruntime's own, whose weights would stay in float.
     """
     model = onnx.load(str(source / "model.onnx"))
     found = {node.op_type for node in model.graph.node} & QUANTIZED_OPERATORS
@@ -55,6 +56,9 @@ def load_float(source: Path) -> onnx.ModelProto:
     if found:
         sentence = f"the model is quantized already ({', '.join(sorted(found))})"
         raise StageError("Q102", sentence, "quantize once, and from the fp32 export")
+    if own := sorted({node.op_type for node in model.graph.node if node.domain == DOMAIN}):
+        sentence = f"the model is fused: it has operators of onnxruntime's own ({', '.join(own)})"
+        raise StageError("Q126", sentence, "leave fuse out, and quantize the graph that export wrote")
     del model.graph.value_info[:]
     return model
 

@@ -21,6 +21,7 @@ from compactor.quantization.folder import scratch, write_folder
 from compactor.quantization.graph import drop_unused, fits, float_outputs, load_float, put_in_order, strip
 
 LARGEST = float(np.finfo(np.float16).max)  # 65504
+BEYOND_ALL = float(np.finfo(np.float32).max)  # stands for infinity, which JSON cannot write
 AFTER_KEPT = "_cast_to_fp16"  # how the converter names what a kept node gives, in float32
 
 
@@ -43,8 +44,8 @@ def convert_fp16(
         `size_bytes`, `seconds`.
 
     Raises:
-        StageError: Q101 no weight changed, Q102 quantized already, Q105 a pattern fits nothing, Q106 the converter failed, Q108 a value
-            is not finite in float32 already.
+        StageError: Q101 no weight changed, Q102 quantized already, Q105 a pattern fits nothing, Q106 the converter failed, Q108 an
+            answer is not finite in float32 already.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     from onnxruntime.transformers.float16 import convert_float_to_float16
@@ -111,8 +112,10 @@ def overflowing(model: onnx.ModelProto, batches: Iterable[dict[str, np.ndarray]]
     }
     rows = list(batches)
     if rows:
-        ranges = activation_ranges(model, float_outputs(model), rows, method="minmax", place=place)
-        largest |= {name: max(-low, high) for name, (low, high) in ranges.items()}
+        # What is infinite in float32 already, and then discarded, as the logarithm of 0 in buckets of distances, is in float16 too.
+        outputs = {value.name for value in model.graph.output}
+        ranges = activation_ranges(model, float_outputs(model), rows, method="minmax", place=place, finite=outputs)
+        largest |= {name: _magnitude(*ends) for name, ends in ranges.items()}
     found = {
         node.name: max((largest.get(name, 0.0) for name in (*node.input, *node.output)), default=0.0)
         for node in model.graph.node
@@ -150,6 +153,12 @@ def _drop_unread(graph: onnx.GraphProto) -> None:
 
 def _kind(node: onnx.NodeProto) -> int:
     return next(int(attribute.i) for attribute in node.attribute if attribute.name == "to")
+
+
+def _magnitude(low: float, high: float) -> float:
+    """Return the largest magnitude of a range; that of infinity and NaN is the largest of float32."""
+    found = max(-low, high)
+    return min(found, BEYOND_ALL) if not math.isnan(low + high) else BEYOND_ALL
 
 
 def _largest(tensor: onnx.TensorProto) -> float:

@@ -1,4 +1,4 @@
-"""SmoothQuant: outliers of activations are moved into the weights behind a pre-norm model's layer norms."""
+"""SmoothQuant: outliers of activations are moved into the weights behind a pre-norm model's norms."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from onnx import TensorProto, numpy_helper
 
 from compactor.base.errors import StageError
 from compactor.quantization.observing import observe
-from compactor.quantization.scaling import scale_inputs
+from compactor.quantization.scaling import norm_vectors, scale_inputs
 
 SMALLEST = 1e-5
 
 
 def smooth(model: onnx.ModelProto, batches: Sequence[dict[str, np.ndarray]], alpha: float, place: Path) -> int:
-    """Scale the inputs of products behind layer norms, in place; return how many norms took a scale in.
+    """Scale the inputs of products behind norms, in place; return how many norms took a scale in.
 
     s = max|x|^a / max|W|^(1-a) for each input channel, shared by all products that read the norm: Xiao et al., "SmoothQuant: Accurate and
     Efficient Post-Training Quantization for Large Language Models" (2022), equation 4. The float model stays the same function.
@@ -29,15 +29,15 @@ def smooth(model: onnx.ModelProto, batches: Sequence[dict[str, np.ndarray]], alp
         place: folder for graphs.
 
     Raises:
-        StageError: Q120, no layer norm is read by products alone: in a post-norm model such as BERT its output is a residual too, so that
+        StageError: Q120, no norm is read by products alone: in a post-norm model such as BERT its output is a residual too, so that
             the scale would cost a multiplication of its own. Q107 and Q108 as in calibration.
     """
     groups = _behind_norms(model)
     if not groups:
         raise StageError(
             "Q120",
-            "smooth needs a pre-norm model, and here every layer norm feeds a residual sum too",
-            "leave calibration.smooth out; keep: auto helps such models",
+            "smoothing needs a pre-norm model, and here no norm is read by products with weights of their own alone",
+            "leave calibration.smoothing out; keep: auto helps such models",
         )
     largest = {name: np.zeros(0) for name in groups}
     for found in observe(model, list(groups), batches, place):
@@ -53,13 +53,12 @@ def smooth(model: onnx.ModelProto, batches: Sequence[dict[str, np.ndarray]], alp
 
 
 def _behind_norms(model: onnx.ModelProto) -> dict[str, list[onnx.NodeProto]]:
-    """Return the products behind each layer norm that only products with matrices of their own read."""
+    """Return the products behind each norm that only products with matrices of their own read."""
     matrices = {t.name for t in model.graph.initializer if t.data_type == TensorProto.FLOAT and len(t.dims) == 2}
     outputs = {value.name for value in model.graph.output}
     groups = {}
-    for norm in model.graph.node:
-        name = norm.output[0] if norm.op_type == "LayerNormalization" else ""
-        readers = [node for node in model.graph.node if name and name in node.input]
+    for name in norm_vectors(model):
+        readers = [node for node in model.graph.node if name in node.input]
         if readers and name not in outputs and all(_own_product(model, node, name, matrices) for node in readers):
             groups[name] = readers
     return groups

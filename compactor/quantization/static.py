@@ -79,9 +79,9 @@ def quantize_static_int8(
         if bias_correction:
             further["corrected_biases"] = correct_biases(model, load_float(source), chosen.products, rows, place)
     strip(model)
-    facts = account(model, chosen)
-    further |= {"calibration_rows": counter.rows, "size_bytes": write_folder(model, source, folder, precision="int8-static")}
-    return {**facts, **further, "seconds": round(time.perf_counter() - begun, 3)}
+    facts = {**account(model, chosen), **further, "calibration_rows": counter.rows}
+    facts["size_bytes"] = write_folder(model, source, folder, precision="int8-static", reduce_range=reduce_range)
+    return {**facts, "seconds": round(time.perf_counter() - begun, 3)}
 
 
 class _Counter:

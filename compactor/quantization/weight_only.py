@@ -47,7 +47,7 @@ def quantize_weights(
         embeddings: quantize the tables too.
         keep: patterns of node names to leave in float.
         accuracy_level: 4 lets the kernel multiply with activations in 8 bits, 0 in float.
-        block_tables: tables in few bits too, which onnxruntime can look up since 1.22; otherwise they get int8.
+        block_tables: tables in few bits too, which onnxruntime can look up since 1.23; otherwise they get int8.
 
     Returns:
         `algorithm`, `bits`, `block`, `quantized_nodes`, `kept_nodes`, `quantized_parameters`, `float_parameters`, `operators`,

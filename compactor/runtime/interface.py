@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from compactor.base.errors import CompactorError, MissingError
@@ -152,7 +152,7 @@ def _interface(folder: Path, told: dict[str, Any]) -> Interface:
     strange = [name for name in inputs if name not in known]
     if strange:
         raise ValueError(f"input {', '.join(strange)} is not one of {', '.join(known)}")
-    model = folder / told.get("model", "model.onnx")
+    model = folder / _below(told.get("model", "model.onnx"))
     for path in (model,) if image is not None else (model, folder / "tokenizer.json"):
         if not path.is_file():
             sentence = f"{folder} has no {path.relative_to(folder).as_posix()}"
@@ -201,4 +201,12 @@ def _rule(told: dict[str, Any] | None) -> Rule | None:
     if not told or "larger" not in told:
         return None
     larger = told["larger"]
-    return Rule(str(larger["folder"]), float(told["confidence"]), float(told["temperature"]), float(larger["temperature"]))
+    return Rule(_below(larger["folder"]), float(told["confidence"]), float(told["temperature"]), float(larger["temperature"]))
+
+
+def _below(name: Any) -> str:
+    """Return the name of a file or folder of a bundle, which may open what lies in it and nothing else, whatever its maker wrote."""
+    path = PureWindowsPath(str(name))  # which knows drives, and both kinds of slashes
+    if path.anchor or ".." in path.parts or not path.parts:
+        raise ValueError(f"{str(name)!r} does not lie below the folder")
+    return str(name)

@@ -51,7 +51,10 @@ def load(folder: str | os.PathLike[str], *, threads: int | None = None, provider
         return Model(interface, tokenizer, session)
     from compactor.runtime.cascade import Cascade
 
-    larger = load(interface.folder / interface.cascade.folder, threads=threads, providers=providers)
+    below = interface.folder / interface.cascade.folder
+    if read_interface(below).cascade is not None:
+        raise CompactorError("T202", f"{below}, the larger model of a cascade, is a cascade itself", "build the bundle again")
+    larger = load(below, threads=threads, providers=providers)
     return Cascade(interface, tokenizer, session, interface.cascade, larger)
 
 

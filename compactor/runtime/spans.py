@@ -36,7 +36,9 @@ def find_spans(logits: np.ndarray, labels: tuple[str, ...], tokens: Tokens) -> l
     found = []
     for first, last in spans_of(parts):
         inside = words[first : last + 1]
-        start, end = tokens.encoding.offsets[inside[0][0]][0], tokens.encoding.offsets[inside[-1][-1]][1]
+        start, end = _trimmed(tokens.text, tokens.encoding.offsets[inside[0][0]][0], tokens.encoding.offsets[inside[-1][-1]][1])
+        if start >= end:
+            continue  # words of nothing but blanks
         score = float(np.mean([probabilities[word[0], best[word[0]]] for word in inside]))
         found.append({"label": parts[first][1], "score": score, "start": start, "end": end, "text": tokens.text[start:end]})
     return found
@@ -74,6 +76,12 @@ def read_tag(tag: str, *, plain: bool) -> tuple[str, str]:
 
 def _has_places(labels: tuple[str, ...]) -> bool:
     return any(label.partition("-")[0] in PLACES and "-" in label for label in labels)
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return a span without blanks at its ends: to some tokenizers (Metaspace, ByteLevel) the blank before a word is part of it."""
+    found = text[start:end]
+    return end - len(found.lstrip()), start + len(found.rstrip())
 
 
 def _words(tokens: Tokens) -> list[list[int]]:

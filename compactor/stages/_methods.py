@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 ANY = frozenset({"method", "keep", "repair", "max_drop"})
 INT8 = ANY | {"per_channel", "embeddings", "table_bits", "reduce_range"}
 ROUNDING = ("algorithm", "bits", "block", "accuracy_level")
-TABLE_BLOCKS_SINCE = (1, 22)  # the first onnxruntime with kernels for tables in blocks as they are written here
+TABLE_BLOCKS_SINCE = (1, 23)  # the first onnxruntime with kernels for tables in blocks as they are written here
+# The first one that multiplies by weights of so many bits: with activations in 8 bits, and in float (`accuracy_level: 0`).
+BITS_SINCE: Mapping[int, tuple[tuple[int, int], tuple[int, int]]] = {
+    2: ((1, 24), (1, 24)),
+    4: ((1, 17), (1, 17)),
+    8: ((1, 22), (1, 23)),
+}
 MEASURING = ("rows", "method", "percentile", "bias_correction", "smoothing")
 
 
@@ -77,6 +83,16 @@ def table_problems(stage: Quantize, target: Target) -> Iterator[tuple[tuple[str,
         yield ("table_bits",), _too_old("table_bits: 4", TABLE_BLOCKS_SINCE, target, "table_bits: 8")
 
 
+def bits_problems(stage: Quantize, target: Target) -> Iterator[tuple[tuple[str, ...], Problem]]:
+    """Yield Q121 when the target's oldest runtime multiplies by weights of 4 bits, and not of as many as int4 was asked for."""
+    exact = stage.weights.accuracy_level == 0
+    since, oldest = BITS_SINCE[stage.weights.bits][exact], oldest_runtime(target)
+    if stage.method == "int4" and METHODS["int4"].since <= oldest < since:
+        level = ", accuracy_level: 0" if exact else ""
+        name = f"weights: {{bits: {stage.weights.bits}{level}}}"
+        yield ("weights", "bits"), _too_old(name, since, target, "bits: 4")
+
+
 def oldest_runtime(target: Target) -> tuple[int, ...]:
     """Return the first two numbers of the oldest onnxruntime that a target may have."""
     return tuple(int(part) for part in target.oldest_onnxruntime.split(".")[:2])
@@ -84,9 +100,10 @@ def oldest_runtime(target: Target) -> tuple[int, ...]:
 
 def _too_old(name: str, since: tuple[int, int], target: Target, instead: str) -> Problem:
     sentence = f"{name} needs onnxruntime {since[0]}.{since[1]}, and {target.name} may have {target.oldest_onnxruntime}"
+    enough = max(since, TABLE_BLOCKS_SINCE)
     hint = (
-        f"if all your devices have a newer one, put `same_as: {target.name}`, a name, a title and "
-        f'oldest_onnxruntime: "1.22" (tables in 4 bits too) into a YAML file, and its path into target; or use {instead}'
+        f"if all your devices have a newer one, put `same_as: {target.name}`, a name, a title and oldest_onnxruntime: "
+        f'"{enough[0]}.{enough[1]}" (tables in 4 bits too) into a YAML file, and its path into target; or use {instead}'
     )
     return Problem("Q121", sentence, hint)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from compactor.base.errors import Problem
+from compactor.distillation.losses import needs
 from compactor.stages._images import prune_problems
 
 if TYPE_CHECKING:
@@ -13,6 +14,19 @@ if TYPE_CHECKING:
     from compactor.tasks import Task
 
 FEWEST_NEURONS = 8
+INSIDE = frozenset({"hidden_states", "relations"})  # what losses need that holds for one vocabulary only
+NARROWER = "intermediate, heads, hidden or an aim"
+# What each setting is for, where it is not for every stage.
+USERS = {
+    "scope": "intermediate, heads or an aim",
+    "normalise": "scope: global and intermediate, heads or an aim",
+    "floor": "scope: global or an aim",
+    "importance": NARROWER,
+    "schedule": f"steps: 2 or more and {NARROWER}",
+    "refit": NARROWER,
+    "round_to": "a share of neurons, such as intermediate: 0.5, or an aim for them",
+    "calibration": NARROWER,
+}
 Found = tuple[tuple[str | int, ...], Problem]
 
 
@@ -28,7 +42,9 @@ def combination_problems(stage: Prune, task: Task) -> Iterator[Found]:
             Problem("P171", sentence, "a share has a point, as in 0.5; a number of neurons is 8 or more"),
         )
     yield from prune_problems(stage, task)
+    yield from _vocabulary_and_recovery(stage, task)
     yield from _widths_and_aim(stage)
+    yield from _unused(stage)
     if stage.steps > 1 and not stage.narrows:
         yield (
             ("steps",),
@@ -45,6 +61,19 @@ def combination_problems(stage: Prune, task: Task) -> Iterator[Found]:
         yield ("gradients",), Problem("P175", sentence, "use importance: taylor, or leave gradients out")
 
 
+def _vocabulary_and_recovery(stage: Prune, task: Task) -> Iterator[Found]:
+    """Yield that recovery would look inside a teacher that reads other pieces, so that nothing inside stands for the same."""
+    if stage.vocabulary is None or stage.recover is None:
+        return
+    for number, term in enumerate(stage.recover.terms(task)):
+        if needs((term,)) & INSIDE:
+            sentence = f"{term.name} looks inside the teacher, whose vocabulary is not the one that this stage leaves"
+            yield (
+                ("recover", "losses", number),
+                Problem("P178", sentence, "prune the vocabulary in a prune stage after this one"),
+            )
+
+
 def _widths_and_aim(stage: Prune) -> Iterator[Found]:
     widths = {"intermediate": stage.intermediate, "heads": stage.heads}
     for part, value in widths.items():
@@ -57,3 +86,25 @@ def _widths_and_aim(stage: Prune) -> Iterator[Found]:
         if stage.scope == "global" and isinstance(value, float) and value < stage.floor:
             sentence = f"{part} keeps {value:g}, and floor leaves {stage.floor:g} in every layer"
             yield (part,), Problem("P173", sentence, "set a smaller floor, or keep more")
+
+
+def _unused(stage: Prune) -> Iterator[Found]:
+    """Yield each setting, not at its default, that changes nothing beside the others."""
+    widths = any(each is not None for each in (stage.intermediate, stage.heads, stage.aim))
+    chooses = widths and stage.scope == "global"
+    among_shares = stage.intermediate is not None and (stage.scope == "global" or stage.steps > 1)
+    neurons = stage.aim is not None and "intermediate" in stage.aim.parts
+    used = {
+        "scope": widths,
+        "normalise": chooses,
+        "floor": chooses or stage.aim is not None,
+        "importance": stage.narrows,
+        "schedule": stage.narrows and stage.steps > 1,
+        "refit": stage.narrows,
+        "round_to": neurons or among_shares or isinstance(stage.intermediate, float),
+        "calibration": stage.narrows,
+    }
+    for name, looks in used.items():
+        if not looks and name in stage.key():
+            sentence = f"{name} changes nothing in this stage"
+            yield (name,), Problem("P179", sentence, f"use it with {USERS[name]}, or leave it out")

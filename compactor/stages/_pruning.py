@@ -130,7 +130,9 @@ class Course:
         inside = needs(losses) & {"hidden_states", "relations"}
         if inside and tokenizer_hash(self.tokenizer) != tokenizer_hash(teacher_folder(self.work)):
             sentence = f"a loss of {self.stage}.recover looks inside the teacher, whose vocabulary is not the pruned one"
-            raise StageError("K402", sentence, "use hinton and cross_entropy, or prune the vocabulary in a stage of its own")
+            raise StageError(
+                "K402", sentence, "use hinton and cross_entropy, or prune the vocabulary in a prune stage after this one"
+            )
         signal = teacher_signal(self.work, losses, settings.precision)
         place = self.work.checkpoints / f"recovering{self.label.replace(' ', '-')}"
         if inside and signal is not None:

@@ -57,6 +57,9 @@ class Export(Stage):
             since = ".".join(str(part) for part in OPSET_SINCE[opset])
             sentence = f"opset {opset} needs onnxruntime {since}, and {target.name} may have {target.oldest_onnxruntime}"
             yield where, Problem("X101", sentence, f"leave opset out, or raise the target's oldest_onnxruntime to {since}")
+        if self.exits and self.backend == "optimum":
+            sentence = "Optimum exports models as transformers has them, without the early exits that distill trained"
+            yield ("exits",), Problem("X147", sentence, "use backend: torchscript, or leave exits out")
 
     def file_problems(self, near: tuple[Path, ...]) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield that Optimum is not to be found, before anything is trained for it."""

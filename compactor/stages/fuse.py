@@ -23,6 +23,7 @@ class Fuse(Stage):
 
     takes: ClassVar[frozenset[str]] = frozenset({"onnx"})
     gives: ClassVar[str] = "onnx"
+    version: ClassVar[int] = 2
     uses_target: ClassVar[bool] = True
 
     choose: Literal["measured", "always"] = setting(

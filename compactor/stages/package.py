@@ -24,7 +24,7 @@ class Package(Stage):
 
     takes: ClassVar[frozenset[str]] = frozenset({"onnx", "cascade"})
     gives: ClassVar[str] = "bundle"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 4
     uses_target: ClassVar[bool] = True
     uses_profile: ClassVar[bool] = True
     once: ClassVar[bool] = True
@@ -59,7 +59,6 @@ class Package(Stage):
                 made=_made(source),
                 model_licence=self.license or _teacher_licence(profile, work),
                 data_licence=self.data_license,
-                reduce_range=source.facts.get("reduce_range"),
             )
         )
         if self.sweep:

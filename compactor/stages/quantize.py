@@ -10,7 +10,7 @@ from compactor.base.artifact import Artifact
 from compactor.base.errors import Problem
 from compactor.base.settings import Settings, setting
 from compactor.stages._contract import Stage, Work
-from compactor.stages._methods import METHODS, kernel_problems, table_problems, unused_problems
+from compactor.stages._methods import METHODS, bits_problems, kernel_problems, table_problems, unused_problems
 from compactor.stages._quantizing import compare, quantized, tell_weights
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ class Weights(Settings):
         "rtn: each weight to the nearest value; gptq: later weights make up for the error of earlier ones; awq: inputs scaled so that "
         "weights of large activations are rounded finer",
     )
-    bits: Literal[2, 4, 8] = setting(4, "of a weight; lookup tables have at least 4")
+    bits: Literal[2, 4, 8] = setting(
+        4, "of a weight; lookup tables have at least 4. 8 needs onnxruntime 1.22 (1.23 with accuracy_level: 0), 2 needs 1.24"
+    )
     block: Literal[16, 32, 64, 128, 256] = setting(32, "weights that share a scale; a smaller block is nearer and larger")
     accuracy_level: Literal[0, 4] = setting(4, "onnxruntime's MatMulNBits: 4 multiplies with activations in 8 bits, 0 in float")
 
@@ -55,6 +57,7 @@ class Quantize(Stage):
 
     takes: ClassVar[frozenset[str]] = frozenset({"onnx"})
     gives: ClassVar[str] = "onnx"
+    version: ClassVar[int] = 4
     uses_target: ClassVar[bool] = True
 
     method: Literal["dynamic-int8", "static-int8", "int4", "nf4", "fp4", "fp16", "bf16"] = setting(
@@ -68,7 +71,7 @@ class Quantize(Stage):
     table_bits: Literal[4, 8] = setting(
         8,
         "int8 methods: bits of the lookup tables; 4, in blocks of `weights.block`, halves what is most of a small model, and needs "
-        "onnxruntime 1.22",
+        "onnxruntime 1.23",
     )
     keep: tuple[str, ...] | Literal["auto"] = setting(
         (),
@@ -92,6 +95,7 @@ class Quantize(Stage):
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings."""
         yield from kernel_problems(self.method, target)
+        yield from bits_problems(self, target)
         yield from table_problems(self, target)
         yield from unused_problems(self)
         name = "repair" if self.repair else "keep"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ import pytest
 from compactor.base.errors import StageError
 from compactor.base.hashing import hash_file, hash_folder
 from compactor.bundle.golden import AWKWARD
+from compactor.quantization import quantize_weights
 from compactor.targets import load_target
 from tests.bundle.conftest import PAIRS, TEXTS, make
 from tests.bundle.tiny import LABELS, MAX_LENGTH, write_onnx_folder
+from tests.quantization import bag
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -56,6 +59,21 @@ def test_it_says_whether_answers_depend_on_padding_and_on_the_processor(built):
 def test_seven_bit_weights_are_safe_everywhere(sources, tmp_path):
     folder = make(sources["int8"], tmp_path / "bundle", reduce_range=True)
     assert read(folder / "manifest.json")["instruction_sets"]["x86_64"] == "any"
+
+
+@pytest.mark.parametrize("reduced", [True, False])
+@pytest.mark.parametrize("target", ["laptop-cpu", "laptop-cpu-no-vnni"])
+def test_what_quantize_did_counts_and_not_what_the_target_asks_for(reduced, target, sources, tmp_path):
+    smaller, larger = (shutil.copytree(sources["int8"], tmp_path / name) for name in ("smaller", "larger"))
+    for source, told in ((smaller, reduced), (larger, not reduced)):
+        interface = read(source / "interface.json") | {"reduce_range": told}
+        (source / "interface.json").write_text(json.dumps(interface))
+    shutil.copytree(larger, smaller / "larger")
+    rule = {"confidence": 0.5, "temperature": 1.0, "larger": {"folder": "larger", "temperature": 1.0}}
+    (smaller / "interface.json").write_text(json.dumps(read(smaller / "interface.json") | {"schema": 2, "cascade": rule}))
+    folder = make(smaller, tmp_path / "bundle", target=load_target(target))
+    for place, told in ((folder, reduced), (folder / "larger", not reduced)):
+        assert (read(place / "manifest.json")["instruction_sets"]["x86_64"] == "any") == told
 
 
 def test_every_file_but_the_written_after_is_hashed(bundle):
@@ -120,9 +138,26 @@ def test_a_graph_too_new_for_the_target_is_refused_with_the_version(tmp_path):
     assert read(tmp_path / "newer/manifest.json")["oldest_onnxruntime"] == "1.17"
 
 
-def test_weights_in_other_files_are_refused(sources, tmp_path):
-    import shutil
+@pytest.mark.parametrize(
+    ("settings", "oldest"),
+    [
+        ({"bits": 4, "block_tables": False}, "1.17"),
+        ({"bits": 8, "block_tables": False}, "1.22"),
+        ({"bits": 8, "block_tables": False, "accuracy_level": 0}, "1.23"),
+        ({"bits": 4, "block": 16}, "1.23"),
+        ({"bits": 2, "block_tables": False}, "1.24"),
+    ],
+)
+def test_the_oldest_runtime_has_kernels_for_the_bits(settings, oldest, tmp_path):
+    facts = quantize_weights(bag.folder(tmp_path / "fp32"), tmp_path / "few", **settings)
+    assert ("GatherBlockQuantized" in facts["operators"]) == settings.get("block_tables", True)
+    source = write_onnx_folder(tmp_path / "source")
+    (source / "model.onnx").write_bytes((tmp_path / "few/model.onnx").read_bytes())
+    with pytest.raises(StageError, match=f"needs onnxruntime {oldest}, but host has 1.16"):
+        make(source, tmp_path / "bundle")
 
+
+def test_weights_in_other_files_are_refused(sources, tmp_path):
     import onnx
 
     source = shutil.copytree(sources["fp32"], tmp_path / "external")

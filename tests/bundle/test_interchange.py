@@ -11,7 +11,7 @@ from compactor import runtime
 from compactor.bundle import verify
 from compactor.bundle.golden import AWKWARD
 from tests.bundle.conftest import make
-from tests.bundle.tiny import LABELS
+from tests.bundle.tiny import LABELS, write_onnx_folder
 
 pytestmark = pytest.mark.model
 MAX_LENGTH = 32
@@ -119,3 +119,23 @@ def test_the_config_is_one_that_transformers_reads(exported):
     config = AutoConfig.from_pretrained(exported[2])
     assert config.id2label == dict(enumerate(LABELS))
     assert config.label2id == {label: number for number, label in enumerate(LABELS)}
+
+
+def test_a_tokenizer_that_transformers_5_saved_is_named_as_older_ones_know_it(tmp_path):
+    import transformers
+    from tokenizers import Tokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    source = write_onnx_folder(tmp_path / "source")
+    own = Tokenizer.from_file(str(source / "tokenizer.json"))
+    saved = PreTrainedTokenizerFast(tokenizer_object=own, pad_token="[PAD]", additional_special_tokens=["[SEP]"])
+    saved.save_pretrained(source)
+    if not transformers.__version__.startswith("4."):
+        assert "TokenizersBackend" in (source / "tokenizer_config.json").read_text(), "there is something to rename"
+    folder = make(source, tmp_path / "bundle")
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    assert settings["tokenizer_class"] == "PreTrainedTokenizerFast"
+    assert settings["additional_special_tokens"] == ["[SEP]"]
+    assert "extra_special_tokens" not in settings
+    text = "my money back"
+    assert AutoTokenizer.from_pretrained(folder)(text)["input_ids"] == runtime.load(folder).encode(text)[0]["input_ids"]

@@ -54,3 +54,5 @@ def test_what_float16_cannot_hold_is_told_with_the_farthest_node():
     assert found.code == "Q124"
     assert "2 nodes stay in fp32" in found.sentence
     assert "/b has up to 3,000,000" in found.sentence
+    (found,) = beyond_half({"/a": 3.4e38}, place="model.onnx")
+    assert found.sentence.endswith("/a has up to 3.4e+38 or infinity")

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
+from compactor.base.errors import StageError
+from compactor.bundle.manifest import describe_graph
 from compactor.checks.answers import onnx_answer
 from compactor.checks.fusion import fusing_slows, fusing_unmeasured, nothing_fused
 from compactor.exporting.fusion import CPU, fuse
+from compactor.quantization import quantize_dynamic_int8
 from compactor.stages.fuse import Fuse
 from compactor.targets import Target
 from compactor.tasks import TASKS
@@ -36,9 +40,19 @@ def test_attention_becomes_single_nodes_and_answers_stay(tmp_path):
     assert "SkipLayerNormalization" not in facts["fused"], "its kernel is slower on a processor"
     assert fuse(plain, tmp_path / "gpu", provider="CUDAExecutionProvider")["fused"]["SkipLayerNormalization"] > 0
     batch = tiny.Rows().batch(np.arange(5))
+    onnx.checker.check_model(str(tmp_path / "fused/model.onnx"))
+    assert describe_graph(tmp_path / "fused/model.onnx")["opsets"] == {"ai.onnx": 17, "com.microsoft": 1}
     before, after = (onnx_answer(tmp_path / name / "model.onnx")(batch) for name in ("plain", "fused"))
     np.testing.assert_allclose(after, before, atol=1e-5)
     assert {path.name for path in (tmp_path / "fused").iterdir()} == {path.name for path in plain.iterdir()}
+
+
+@pytest.mark.model
+def test_a_fused_graph_is_not_quantized(tmp_path):
+    fuse(exported(tmp_path), tmp_path / "fused", provider=CPU)
+    with pytest.raises(StageError, match="Attention") as caught:
+        quantize_dynamic_int8(tmp_path / "fused", tmp_path / "int8", reduce_range=False)
+    assert caught.value.problem.code == "Q126"
 
 
 @pytest.mark.model

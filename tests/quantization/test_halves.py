@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from compactor.base.errors import StageError
+from compactor.checks.answers import onnx_answer
 from compactor.quantization import convert_bf16, convert_fp16
+from compactor.tasks import TASKS
 from tests.quantization import bag
 
 LARGE = 3e5
@@ -67,6 +71,57 @@ def test_within_its_range_nothing_is_kept(tmp_path):
     assert facts["overflowing_nodes"] == {}
     assert facts["kept_nodes"] == []
     assert facts["float_parameters"] == 0
+
+
+def with_logarithm(path, *, discarded):
+    """Write the bag with log(relu(x)), minus infinity at many places, which a Where replaces unless they are to reach the answer."""
+    folder = bag.folder(path)
+    model = onnx.load(str(folder / "model.onnx"))
+    nodes = [
+        helper.make_node("Log", ["active"], ["logarithm"], "/encoder/Log"),
+        helper.make_node("Greater", ["active", "one"], ["positive"], "/encoder/Greater"),
+        helper.make_node("Where", ["positive", "logarithm", "zero"], ["chosen"], "/encoder/Where"),
+    ]
+    for node in reversed(nodes):
+        model.graph.node.insert(3, node)
+    mean = next(node for node in model.graph.node if node.op_type == "ReduceMean")
+    mean.input[0] = "chosen" if discarded else "logarithm"
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.array(at, np.float32), name) for at, name in enumerate(("zero", "one"))
+    )
+    onnx.save(model, str(folder / "model.onnx"))
+    return folder
+
+
+def test_infinity_that_is_discarded_stays_in_float32(tmp_path):
+    source = with_logarithm(tmp_path / "f", discarded=True)
+    facts = convert_fp16(source, tmp_path / "q", [bag.batch(rows=2, seed=1)])
+    assert sorted(facts["overflowing_nodes"]) == ["/encoder/Log", "/encoder/Where"]
+    json.dumps(facts, allow_nan=False)
+    assert facts["float16_parameters"] > facts["float_parameters"]
+    assert answers(tmp_path / "q") == pytest.approx(answers(source), rel=2e-2, abs=2e-2)
+
+
+def test_infinity_that_reaches_the_answer_is_told(tmp_path):
+    source = with_logarithm(tmp_path / "f", discarded=False)
+    with pytest.raises(StageError) as caught:
+        convert_fp16(source, tmp_path / "q", [bag.batch(rows=2, seed=1)])
+    assert caught.value.problem.code == "Q108"
+    assert "logits" in caught.value.problem.sentence
+
+
+@pytest.mark.model
+def test_buckets_of_distances_are_converted(tmp_path):
+    from compactor.exporting import export_onnx
+    from tests.exporting import tiny
+
+    source = tiny.save_model(tmp_path / "torch", "mpnet")
+    export_onnx(source, tmp_path / "f", task=TASKS.load("text-classification")(), pair=False, opset=17)
+    rows = [tiny.Rows().batch(np.array([number])) for number in range(4)]
+    facts = convert_fp16(tmp_path / "f", tmp_path / "q", rows)
+    assert any(name.endswith("Log") for name in facts["overflowing_nodes"])
+    before, after = (onnx_answer(tmp_path / name / "model.onnx")(rows[0]) for name in ("f", "q"))
+    np.testing.assert_allclose(after, before, atol=2e-2 * np.abs(before).max())
 
 
 @pytest.mark.parametrize("keep", [(), ("*classifier*",)])

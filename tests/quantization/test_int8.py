@@ -119,6 +119,7 @@ def test_seven_bits_where_the_processor_would_overflow(precision, source, tmp_pa
         tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(str(tmp_path / "out/model.onnx")).graph.initializer
     }
     assert np.abs(weights["encoder.weight_quantized"].astype(int)).max() <= 64
+    assert json.loads((tmp_path / "out/interface.json").read_text())["reduce_range"] is True
 
 
 def test_what_is_kept_stays_in_float(source, tmp_path):

@@ -11,6 +11,7 @@ import pytest
 
 from compactor import runtime
 from compactor.base.atomic import read_json, write_json
+from compactor.base.errors import CompactorError
 from compactor.bundle import build, verify
 from compactor.runtime.answers import confidence
 from compactor.targets import load_target
@@ -60,6 +61,29 @@ def test_each_text_is_answered_by_the_model_that_the_rule_names(places, batch_si
         labels = [answer["label"] for answer in cascade(*asked(cascade), batch_size=batch_size)]
         assert labels == [tiny.LABELS[number] for number in expected.argmax(axis=1)]
     assert cascade(*(texts[0] for texts in asked(cascade)))["label"] == labels[0]
+
+
+@pytest.mark.parametrize("name", [".", "./", "..", "larger/../larger", "/somewhere"])
+def test_the_larger_model_lies_below_the_smaller(places, name, tmp_path):
+    folder = shutil.copytree(places[3], tmp_path / "bundle")
+    manifest = read_json(folder / "manifest.json")
+    manifest["cascade"]["larger"]["folder"] = name
+    write_json(folder / "manifest.json", manifest)
+    with pytest.raises(CompactorError, match="does not lie below the folder") as caught:
+        runtime.load(folder)
+    assert caught.value.problem.code == "T202"
+
+
+def test_a_cascade_in_a_cascade_is_refused(places, tmp_path):
+    folder = shutil.copytree(places[2], tmp_path / "both")
+    shutil.copytree(places[1], folder / "larger" / "larger")
+    inner = read_json(folder / "larger/interface.json")
+    write_json(
+        folder / "larger/interface.json", {**inner, "schema": 2, "cascade": read_json(folder / "interface.json")["cascade"]}
+    )
+    with pytest.raises(CompactorError, match="is a cascade itself") as caught:
+        runtime.load(folder)
+    assert caught.value.problem.code == "T202"
 
 
 def test_a_bundle_of_two_is_verified_and_says_who_answered(places, tmp_path):

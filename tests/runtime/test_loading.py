@@ -72,6 +72,21 @@ def test_a_manifest_of_the_future_asks_for_an_upgrade(folder):
         load(folder)
 
 
+@pytest.mark.parametrize("name", ["../other/model.onnx", "onnx/../../model.onnx", "..\\model.onnx", "C:\\model.onnx", ".", ""])
+def test_a_graph_outside_the_folder_is_not_opened(folder, name):
+    shutil.copytree(folder / "onnx", folder.parent / "other")
+    change(folder / "manifest.json", model=name)
+    with pytest.raises(CompactorError, match="does not lie below the folder") as caught:
+        load(folder)
+    assert caught.value.problem.code == "T202"
+
+
+def test_an_absolute_path_is_not_opened(folder):
+    change(folder / "manifest.json", model=str(folder / "onnx/model.onnx"))
+    with pytest.raises(CompactorError, match="does not lie below the folder"):
+        load(folder)
+
+
 def test_an_unknown_input_is_told_at_load(folder):
     change(folder / "manifest.json", inputs={"pixel_values": {}})
     with pytest.raises(CompactorError, match="pixel_values"):

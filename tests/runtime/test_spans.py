@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
 from compactor.runtime.spans import find_spans, read_tag, spans_of
 from compactor.runtime.texts import Tokens
@@ -53,6 +54,39 @@ def test_parts_of_speech_are_spans_of_one_word():
     tokens = tokens_of("so it is", ["so", "it", "is"])
     logits = np.eye(2, dtype=np.float32)[[0] * len(tokens.encoding.word_ids)] * 3
     assert [span["text"] for span in find_spans(logits, ("NOUN", "VERB"), tokens)] == ["so", "it", "is"]
+
+
+def blank_tokenizers():
+    """Yield tokenizers whose words begin with the blank before them: DeBERTa-v3's way, and that of Qwen2 and Llama 3."""
+    pieces = [("<unk>", 0.0), *((f"▁{word}", -1.0) for word in ("I", "saw", "Paris", "today")), ("▁", -5.0)]
+    metaspace = Tokenizer(models.Unigram(pieces, unk_id=0))
+    metaspace.pre_tokenizer = pre_tokenizers.Metaspace()
+    bytes_ = Tokenizer(models.BPE())
+    bytes_.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=400, initial_alphabet=alphabet, show_progress=False)
+    bytes_.train_from_iterator(["I saw Paris today"] * 20, trainer)
+    bytes_.post_processor = processors.ByteLevel(trim_offsets=False)
+    return [metaspace, bytes_]
+
+
+@pytest.mark.parametrize("tokenizer", blank_tokenizers(), ids=["metaspace", "byte-level"])
+@pytest.mark.parametrize("text", ["I saw Paris today", "I saw  Paris  today", "Paris"])
+def test_a_blank_before_a_word_is_no_part_of_its_span(tokenizer, text):
+    encoding = tokenizer.encode(text)
+    place = text.index("Paris")
+    meant = [start < place + 5 and end > place for start, end in encoding.offsets]
+    logits = np.array([[0, 5] if each else [5, 0] for each in meant], dtype=np.float32)
+    (span,) = find_spans(logits, ("O", "B-LOC"), Tokens(text, encoding, {}))
+    assert (span["start"], span["end"], span["text"]) == (place, place + 5, "Paris")
+
+
+@pytest.mark.parametrize("tokenizer", blank_tokenizers(), ids=["metaspace", "byte-level"])
+def test_a_word_of_blanks_alone_is_no_span(tokenizer):
+    encoding = tokenizer.encode("I  ")
+    logits = np.array([[5, 0], *([0, 5] for _ in encoding.ids[1:])], dtype=np.float32)
+    assert len(logits) > 1
+    assert find_spans(logits, ("O", "B-LOC"), Tokens("I  ", encoding, {})) == []
 
 
 def test_a_text_of_nothing_has_no_spans():

@@ -43,6 +43,11 @@ def test_an_opset_must_fit_the_backend_and_the_oldest_runtime():
     assert problems(Export(backend="dynamo"), old("1.12")) == [(("backend",), "X101")]
 
 
+@pytest.mark.parametrize(("backend", "wanted"), [("optimum", [(("exits",), "X147")]), ("torchscript", []), ("dynamo", [])])
+def test_early_exits_are_not_for_optimum(backend, wanted):
+    assert problems(Export(exits=True, backend=backend), old("1.18")) == wanted
+
+
 def test_the_opset_comes_from_the_oldest_runtime():
     assert Export().opset_for(old("1.16")) == 17
     assert Export(backend="dynamo").opset_for(old("1.16")) == 18
@@ -138,7 +143,7 @@ def test_static_ranges_by_histogram_and_corrected_biases(place, how):
 @pytest.mark.parametrize(("algorithm", "bits"), [("rtn", 4), ("gptq", 4), ("awq", 4), ("gptq", 2)])
 def test_weights_alone_in_few_bits(place, algorithm, bits):
     root, data, _, source, _ = place
-    work = handle(root, f"{algorithm}{bits}", data, oldest_onnxruntime="1.22")
+    work = handle(root, f"{algorithm}{bits}", data, oldest_onnxruntime="1.24")
     weights = {"algorithm": algorithm, "bits": bits, "block": 16}
     Quantize.model_validate({"method": "int4", "weights": weights, "calibration": {"rows": 32}}).run(source, work)
     facts = work.facts["quantize"]
@@ -154,9 +159,10 @@ def test_weights_alone_in_few_bits(place, algorithm, bits):
 
 
 @pytest.mark.model
-def test_tables_get_eight_bits_where_the_runtime_cannot_look_up_fewer(place):
+@pytest.mark.parametrize("oldest", ["1.17", "1.22"])
+def test_tables_get_eight_bits_where_the_runtime_cannot_look_up_fewer(place, oldest):
     root, data, _, source, _ = place
-    work = handle(root, "older", data, oldest_onnxruntime="1.17")
+    work = handle(root, f"older than {oldest}", data, oldest_onnxruntime=oldest)
     Quantize.model_validate({"method": "int4", "weights": {"block": 16}}).run(source, work)
     operators = work.facts["quantize"]["operators"]
     assert operators["DequantizeLinear"] >= 2

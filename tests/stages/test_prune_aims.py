@@ -37,10 +37,52 @@ def codes(settings: dict[str, Any], task: Any = TASK) -> list[str]:
         ({"layers": 2, "steps": 3}, ["P174"]),
         ({"intermediate": 0.5, "gradients": "teacher"}, ["P175"]),
         ({"intermediate": 0.5, "gradients": "teacher", "importance": "taylor"}, []),
+        ({"vocabulary": 500, "recover": {"losses": ["hinton", "minilm_relations"]}}, ["P178"]),
+        ({"vocabulary": 500, "recover": {"losses": ["hidden_states", "minilm_relations"]}}, ["P178", "P178"]),
+        ({"vocabulary": 500, "recover": {"losses": ["hinton", "cross_entropy"]}}, []),
+        ({"vocabulary": 500, "recover": {}}, []),
+        ({"layers": 2, "recover": {"losses": ["minilm_relations"]}}, []),
     ],
 )
 def test_settings_that_make_no_sense_are_told_before_any_work(settings, expected):
     assert codes(settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "unused"),
+    [
+        (
+            {
+                "vocabulary": 500,
+                "importance": "magnitude",
+                "floor": 0.5,
+                "normalise": "l2",
+                "schedule": "cubic",
+                "refit": False,
+                "round_to": 64,
+                "scope": "global",
+                "calibration": 32,
+            },
+            ["scope", "normalise", "floor", "importance", "schedule", "refit", "round_to", "calibration"],
+        ),
+        ({"layers": 2, "refit": True, "scope": "local", "round_to": 8}, []),  # said as it is anyway
+        ({"hidden": 0.5, "importance": "magnitude", "refit": False, "calibration": 32}, []),
+        ({"hidden": 0.5, "scope": "global", "normalise": "l2", "floor": 0.5}, ["scope", "normalise", "floor"]),
+        ({"intermediate": 0.5, "normalise": "l2", "floor": 0.5}, ["normalise", "floor"]),
+        ({"intermediate": 0.75, "scope": "global", "normalise": "l2", "floor": 0.5, "round_to": 4}, []),
+        ({"aim": {"ratio": 0.5}, "floor": 0.5, "round_to": 4}, []),
+        ({"aim": {"ratio": 0.5}, "normalise": "l2"}, ["normalise"]),
+        ({"aim": {"ratio": 0.5, "parts": ["heads"]}, "round_to": 4}, ["round_to"]),
+        ({"heads": 0.5, "schedule": "linear"}, ["schedule"]),
+        ({"heads": 0.5, "schedule": "linear", "steps": 2}, []),
+        ({"heads": 0.5, "intermediate": 32, "round_to": 4}, ["round_to"]),
+        ({"intermediate": 32, "round_to": 4, "steps": 2}, []),
+    ],
+)
+def test_a_setting_that_changes_nothing_is_refused(settings, unused):
+    found = list(Prune.model_validate(settings).problems(task=TASK, target=load_target("host")))
+    assert [path for path, _ in found] == [(name,) for name in unused]
+    assert {problem.code for _, problem in found} <= {"P179"}
 
 
 def test_taylor_on_labels_needs_labels():

@@ -16,7 +16,7 @@ def problems(settings: dict[str, Any], target: Target) -> dict[str, tuple[str, s
 
 
 HERE = Target(
-    name="here", title="", machine="any", oldest_onnxruntime="1.22", precisions=("fp32", "fp16", "bf16", "int8", "int4")
+    name="here", title="", machine="any", oldest_onnxruntime="1.24", precisions=("fp32", "fp16", "bf16", "int8", "int4")
 )
 
 
@@ -62,20 +62,47 @@ def test_four_bits_on_an_old_runtime_tell_exactly_what_to_write(method):
     code, sentence, hint = problems({"method": method}, load_target("laptop-cpu"))["method"]
     assert (code, sentence) == ("Q121", f"{method} needs onnxruntime 1.17, and laptop-cpu may have 1.16")
     assert "`same_as: laptop-cpu`" in hint
-    assert 'oldest_onnxruntime: "1.22"' in hint
+    assert 'oldest_onnxruntime: "1.23"' in hint
 
 
 def test_tables_in_4_bits_need_a_newer_runtime_than_int8_does():
     found = problems({"method": "dynamic-int8", "table_bits": 4}, load_target("laptop-cpu"))
     assert set(found) == {"table_bits"}
     code, sentence, hint = found["table_bits"]
-    assert (code, sentence) == ("Q121", "table_bits: 4 needs onnxruntime 1.22, and laptop-cpu may have 1.16")
+    assert (code, sentence) == ("Q121", "table_bits: 4 needs onnxruntime 1.23, and laptop-cpu may have 1.16")
     assert hint.endswith("or use table_bits: 8")
+
+
+@pytest.mark.parametrize(
+    ("weights", "oldest", "since"),
+    [
+        ({"bits": 4}, "1.17", ""),
+        ({"bits": 4, "accuracy_level": 0}, "1.17", ""),
+        ({"bits": 8}, "1.21", "1.22"),
+        ({"bits": 8}, "1.22", ""),
+        ({"bits": 8, "accuracy_level": 0}, "1.22", "1.23"),
+        ({"bits": 8, "accuracy_level": 0}, "1.23", ""),
+        ({"bits": 2}, "1.23", "1.24"),
+        ({"bits": 2, "accuracy_level": 0}, "1.23", "1.24"),
+        ({"bits": 2}, "1.24", ""),
+    ],
+)
+def test_other_bits_than_four_need_a_newer_runtime(weights, oldest, since):
+    found = problems({"method": "int4", "weights": weights}, HERE.model_copy(update={"oldest_onnxruntime": oldest}))
+    assert set(found) == ({"weights.bits"} if since else set())
+    for code, sentence, hint in found.values():
+        assert code == "Q121"
+        assert sentence.endswith(f"needs onnxruntime {since}, and here may have {oldest}")
+        assert f'oldest_onnxruntime: "{max(since, "1.23")}"' in hint
+
+
+def test_bits_are_asked_for_once_on_a_runtime_that_has_none():
+    assert set(problems({"method": "int4", "weights": {"bits": 2}}, load_target("laptop-cpu"))) == {"method"}
 
 
 def test_what_the_hint_says_works(tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text('name: mine\ntitle: new laptops\nsame_as: laptop-cpu\noldest_onnxruntime: "1.22"\n', encoding="utf-8")
+    path.write_text('name: mine\ntitle: new laptops\nsame_as: laptop-cpu\noldest_onnxruntime: "1.23"\n', encoding="utf-8")
     assert problems({"method": "nf4"}, load_target(str(path))) == {}
 
 
