@@ -127,7 +127,9 @@ def _files(state: dict[str, Any]) -> str:
     needed = {state["manifest"]["model"], GOLDEN, LABELS, CONFIG, reader}
     wrong = [f"{path} is not listed" for path in sorted(needed - files.keys())]
     for path, entry in files.items():
-        if not (folder / path).is_file():
+        if not (folder / path).resolve().is_relative_to(folder.resolve()):
+            wrong.append(f"{path} does not lie in the bundle")
+        elif not (folder / path).is_file():
             wrong.append(f"{path} is missing")
         elif hash_file(folder / path) != entry["sha256"]:
             wrong.append(f"{path} has changed since it was built")

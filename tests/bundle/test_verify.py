@@ -55,6 +55,14 @@ def test_one_changed_byte_is_seen(bundle):
     assert f"onnx/{graph.name} has changed since it was built" in failed(bundle)["files"]
 
 
+def test_a_file_outside_the_bundle_is_named_and_not_opened(bundle):
+    files = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["files"]
+    edit(bundle / "manifest.json", files={**files, "../secret": {"sha256": ""}, "/etc/hostname": {"sha256": ""}})
+    told = failed(bundle)["files"]
+    assert "../secret does not lie in the bundle" in told
+    assert "/etc/hostname does not lie in the bundle" in told
+
+
 def test_a_missing_and_a_stray_file_are_named(bundle):
     (bundle / "vocab.txt").unlink()
     (bundle / "onnx/other.onnx").write_bytes(b"")
