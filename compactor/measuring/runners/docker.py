@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from compactor.base.environment import machine
 from compactor.base.errors import CompactorError, MissingError, StageError, disk_error
-from compactor.measuring.evidence import Evidence, ThisMachine, local_evidence
+from compactor.measuring.evidence import Evidence, ThisMachine, architecture, local_evidence
 from compactor.measuring.runners._contract import Runner, with_weights
 from compactor.measuring.runners._ssh_errors import last_line
 from compactor.measuring.worker_file import worker_file
@@ -33,7 +33,6 @@ CONFINED = (
     "--pids-limit",
     "256",
 )
-MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
 class DockerRunner(Runner):
@@ -57,7 +56,7 @@ class DockerRunner(Runner):
     @property
     def timed(self) -> bool:  # type: ignore[override]
         """Whether the container runs on this machine's own architecture."""
-        return self._machine in ("", machine()["machine"])
+        return self._machine in ("", architecture(machine()["machine"]))
 
     def open(self) -> None:
         """Look for the engine and the image, and make the shared folder.
@@ -77,7 +76,7 @@ class DockerRunner(Runner):
             raise MissingError(
                 "M232", f"there is no image {self.image} here", f"docker pull {self.image}, or build it; see docker/"
             )
-        self._machine = MACHINES.get(found.stdout.strip(), found.stdout.strip())
+        self._machine = architecture(found.stdout.strip())
         with ExitStack() as opening:
             self._shared = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="compactor-docker-")))
             self._shared.chmod(0o755)  # the image's user is another one

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from compactor.base.environment import machine
 from compactor.base.errors import MissingError, StageError
 from compactor.measuring.answers_there import same_answers
 from compactor.measuring.evidence import ThisMachine
@@ -90,6 +91,21 @@ def test_another_architecture_is_emulated_by_the_engine(docker: Path) -> None:
         assert not runner.timed
         assert runner.evidence(ThisMachine()).kind == "emulated"
         assert runner.evidence(ThisMachine(name="mine", machine=platform.machine())).kind is None
+
+
+@pytest.mark.parametrize(
+    ("named", "image", "timed"),
+    [("arm64", "arm64", True), ("AMD64", "amd64", True), ("aarch64", "arm64", True), ("arm64", "amd64", False)],
+)
+def test_an_architecture_is_known_by_each_of_its_names(
+    docker: Path, monkeypatch: pytest.MonkeyPatch, named: str, image: str, timed: bool
+) -> None:
+    here = {**machine(), "machine": named}
+    monkeypatch.setattr("compactor.measuring.runners.docker.machine", lambda: here)
+    (docker / "architecture").write_text(image)
+    with DockerRunner("known:1") as runner:
+        assert runner.timed is timed
+        assert runner.evidence(ThisMachine()).kind == ("measured" if timed else "emulated")
 
 
 def test_the_gpus_are_handed_in_only_when_wanted() -> None:
