@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 THERE = "/compactor"
 LIMIT_SECONDS = 120
+FOLDER_MODE, FILE_MODE = 0o755, 0o644  # the image's user is another one, and the umask here may leave others nothing
 # Nothing that the model needs, and everything that a stray image could misuse, is taken away.
 CONFINED = (
     "--network",
@@ -33,6 +34,27 @@ CONFINED = (
     "--pids-limit",
     "256",
 )
+# How docker and podman find their engine. They are the client's alone: a container sees what `--env` names and nothing else.
+FINDS_ENGINE = (
+    "DOCKER_HOST",
+    "DOCKER_CONTEXT",
+    "DOCKER_CONFIG",
+    "DOCKER_CERT_PATH",
+    "DOCKER_TLS",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_API_VERSION",
+    "CONTAINER_HOST",
+    "CONTAINER_CONNECTION",
+    "CONTAINER_SSHKEY",
+    "CONTAINERS_CONF",
+    "CONTAINERS_STORAGE_CONF",
+    "SSH_AUTH_SOCK",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "USERPROFILE",
+)
 
 
 class DockerRunner(Runner):
@@ -43,6 +65,7 @@ class DockerRunner(Runner):
     """
 
     kind = "docker"
+    keeps = FINDS_ENGINE
 
     def __init__(self, image: str, *, gpu: bool = False) -> None:
         """Remember the image; it must be there, nothing is pulled. `gpu` gives the container the machine's GPUs."""
@@ -79,7 +102,7 @@ class DockerRunner(Runner):
         self._machine = architecture(found.stdout.strip())
         with ExitStack() as opening:
             self._shared = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="compactor-docker-")))
-            self._shared.chmod(0o755)  # the image's user is another one
+            self._shared.chmod(FOLDER_MODE)
             self._placed = {}
             self.place(worker_file())
             self._opened = opening.pop_all()
@@ -104,8 +127,9 @@ class DockerRunner(Runner):
             folder = self._shared / str(len(self._placed))
             try:
                 folder.mkdir()
+                folder.chmod(FOLDER_MODE)
                 for each in with_weights(path):
-                    shutil.copyfile(each, folder / each.name)
+                    Path(shutil.copyfile(each, folder / each.name)).chmod(FILE_MODE)
             except OSError as error:
                 raise disk_error(error, folder) from error
             self._placed[known] = f"{THERE}/{folder.name}/{path.name}"
