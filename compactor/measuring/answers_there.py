@@ -52,7 +52,7 @@ def same_answers(
         target: says threads and, there, the execution provider; here the processor answers.
         runner: open or not.
         samples: further inputs, such as validation texts: token ids (length,) or feeds.
-        metric: name and function of (first outputs (n, ...), indices into `samples`) for inputs that have labels.
+        metric: name and function of (first outputs (n, ...), indices into `samples`) for inputs that have labels, and one answer each.
         seconds: stop asking after so long (but not before eight inputs), the shortest inputs coming first; by default
             two minutes where a core is emulated, and no limit elsewhere.
 
@@ -125,14 +125,21 @@ def _unpacked(each: dict[str, Any]) -> np.ndarray:
 def _metric(
     metric: tuple[str, Metric] | None, here: dict[int, Outputs], there: dict[int, Outputs], indices: list[int], begin: int
 ) -> dict[str, Any] | None:
-    """Score the samples in both places; None without labels."""
+    """Score the samples in both places; None without labels, and where what came from there cannot be scored."""
     if metric is None or not indices:
         return None
     name, score = metric
     rows = [index - begin for index in indices]
     first = next(iter(here[indices[0]]))
+    # Such answers are not the same, which `compare_answers` says; a figure has no meaning for them.
+    if not all(_scorable(here[index][first], there[index].get(first)) for index in indices):
+        return None
     values = [score(np.concatenate([answers[index][first] for index in indices]), rows) for answers in (here, there)]
     return {"name": name, "here": values[0], "there": values[1], "n": len(rows)}
+
+
+def _scorable(one: np.ndarray, other: np.ndarray | None) -> bool:
+    return other is not None and one.shape == other.shape and not (np.isnan(one).any() or np.isnan(other).any())
 
 
 def _size(feed: Feed) -> int:

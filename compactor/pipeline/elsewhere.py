@@ -19,9 +19,11 @@ from compactor.pipeline.probe import LARGER, encoded, rule_of
 if TYPE_CHECKING:
     import numpy as np
 
+    from compactor.measuring.answers_there import Metric
     from compactor.pipeline.record import Row
 
 FOLDER = "also"
+ONE_ANSWER = frozenset({"class", "classes", "number"})  # kinds of labels of which each row has one, whatever the other rows are
 TWO_FILES = Finding(
     "M282",
     "warning",
@@ -140,12 +142,6 @@ def _measure(session: Session, place: Elsewhere, row: Row, folder: Path, *, quic
     assert row.onnx is not None
     interface, texts = read_json(row.onnx / "interface.json"), encoded(session, row.onnx, "validation")
     chosen = choose_rows(texts.lengths, seed=session.profile.seed)
-    split = session.open_data().validation
-    task, names = session.profile.task, tuple(session.open_data().labels)
-
-    def figure(outputs: np.ndarray, rows: Sequence[int]) -> float:
-        return task.value(outputs, split.labels[chosen[list(rows)]], names=names)
-
     model = row.artifact.folder if row.artifact is not None and row.artifact.kind == "bundle" else row.onnx
     return measure_elsewhere(
         Subject(row.id, model_file(model), interface),
@@ -155,10 +151,26 @@ def _measure(session: Session, place: Elsewhere, row: Row, folder: Path, *, quic
         folder_for_raw=folder / "raw",
         reporter=session.reporter,
         samples=real_feeds(texts, chosen, interface),
-        metric=(task.metric, figure) if len(texts.lengths) == len(split.labels) else None,
+        metric=_metric(session, chosen),
         quick=quick,
         seed=session.profile.seed,
     )
+
+
+def _metric(session: Session, chosen: np.ndarray) -> tuple[str, Metric] | None:
+    """Return the task's figure on some of the chosen validation rows; None where a row has not one answer of its own.
+
+    Tags are many answers a row, and an embedding is judged beside the one of its pair, which is seldom chosen too.
+    """
+    task, data = session.profile.task, session.open_data()
+    if task.label_kind not in ONE_ANSWER:
+        return None
+    labels, names = data.validation.labels, tuple(data.labels)
+
+    def figure(outputs: np.ndarray, rows: Sequence[int]) -> float:
+        return task.value(outputs, labels[chosen[list(rows)]], names=names)
+
+    return task.metric, figure
 
 
 def _identity(session: Session, place: Elsewhere, row: Row, quick: bool) -> str:
