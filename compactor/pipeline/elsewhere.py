@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compactor.base.atomic import read_json, read_mapping, write_json
+from compactor.base.atomic import read_json, read_mapping, write_json, write_text
 from compactor.base.errors import CompactorError, MissingError
 from compactor.base.finding import Finding
 from compactor.base.hashing import hash_file, hash_value
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from compactor.measuring.answers_there import Metric
     from compactor.pipeline.record import Row
 
-FOLDER = "also"
+FOLDER, TRACEBACK = "also", "traceback.txt"
 ONE_ANSWER = frozenset({"class", "classes", "number"})  # kinds of labels of which each row has one, whatever the other rows are
 TWO_FILES = Finding(
     "M282",
@@ -116,19 +117,27 @@ def _measure_or_tell(session: Session, place: Elsewhere, row: Row, folder: Path,
     try:
         return _measure(session, place, row, folder, quick=quick)
     except CompactorError as error:
-        problem = error.problem
-        finding = Finding(
-            "M226",
-            "warning",
-            f"{row.id} was not measured on {place.target.name}: {problem.sentence}",
-            problem.hint or "compactor targets says what can be measured from here",
-        )
-        session.reporter.finding(finding)
-        nothing = dict.fromkeys(
-            ("throughput_per_s", "load_ms", "first_ms", "peak_memory_bytes", "evidence", "noise", "answers")
-        )
-        about = {"target": place.target.name, "title": place.target.title, "via": place.via, "place": place.via}
-        return {**about, **nothing, "latency_ms": [], "reason": str(problem.sentence), "findings": [finding.as_dict()]}
+        return _not_measured(session, place, row, error.problem.sentence, error.problem.hint)
+    except (
+        Exception
+    ) as error:  # a mistake of ours, or of the machine there, must not take the finished run along; told, not hidden
+        told = f"internal error: {type(error).__name__}: {error}"
+        write_text(folder / TRACEBACK, traceback.format_exc())
+        return _not_measured(session, place, row, told, f"{folder.name}/{TRACEBACK} in the run's folder {FOLDER} shows where")
+
+
+def _not_measured(session: Session, place: Elsewhere, row: Row, sentence: str, hint: str) -> dict[str, Any]:
+    """Tell why, and return a record without figures."""
+    finding = Finding(
+        "M226",
+        "warning",
+        f"{row.id} was not measured on {place.target.name}: {sentence}",
+        hint or "compactor targets says what can be measured from here",
+    )
+    session.reporter.finding(finding)
+    nothing = dict.fromkeys(("throughput_per_s", "load_ms", "first_ms", "peak_memory_bytes", "evidence", "noise", "answers"))
+    about = {"target": place.target.name, "title": place.target.title, "via": place.via, "place": place.via}
+    return {**about, **nothing, "latency_ms": [], "reason": sentence, "findings": [finding.as_dict()]}
 
 
 def _measure(session: Session, place: Elsewhere, row: Row, folder: Path, *, quick: bool) -> dict[str, Any]:

@@ -28,7 +28,8 @@ class Texts:
 
 def session_of(task, labels, names=("a", "b", "c")):
     data = SimpleNamespace(validation=SimpleNamespace(labels=labels, fingerprint="these"), labels=names)
-    told = SimpleNamespace(say=lambda sentence: None, finding=lambda finding: None)
+    found = []
+    told = SimpleNamespace(say=lambda sentence: None, finding=found.append, found=found)
     profile = SimpleNamespace(task=TASKS.load(task)(), seed=0, target=load_target("host"), also=(PLACE,))
     return SimpleNamespace(open_data=lambda: data, profile=profile, reporter=told)
 
@@ -78,3 +79,31 @@ def test_a_figure_counts_the_labels_of_the_rows_that_were_answered(given):
     right = np.eye(3, dtype=np.float32)[labels[numbers]]
     assert figure(right, answered) == 1
     assert figure(np.roll(right, 1, axis=1), answered) == 0
+
+
+def test_whatever_fails_on_a_further_target_is_told_and_does_not_end_the_run(tmp_path, monkeypatch, row):
+    def fail(*place, **how):
+        raise ValueError("all the input array dimensions must match")
+
+    session = session_of("text-classification", np.zeros(ROWS, dtype=np.int64))
+    monkeypatch.setattr(elsewhere, "encoded", lambda *which: Texts())
+    monkeypatch.setattr(elsewhere, "_identity", lambda *given: "one")
+    monkeypatch.setattr(measuring, "measure_elsewhere", fail)
+    session.profile.also = (PLACE, PLACE)
+    records = elsewhere.measure_further_targets(session, row, tmp_path / "run", quick=True)
+    assert [record["evidence"] for record in records] == [None, None]
+    assert records[0]["reason"] == "internal error: ValueError: all the input array dimensions must match"
+    assert [finding.code for finding in session.reporter.found] == ["M226", "M226"]
+    assert "host-local/traceback.txt" in session.reporter.found[0].hint
+    kept = (tmp_path / "run" / "also" / "host-local" / "traceback.txt").read_text()
+    assert 'raise ValueError("all the input' in kept
+    assert not (tmp_path / "run" / "also" / "host-local" / "record.json").exists(), "the next run tries again"
+
+
+def test_a_run_that_is_stopped_stops(tmp_path, monkeypatch, row):
+    def stop(*given, **how):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(elsewhere, "_measure", stop)
+    with pytest.raises(KeyboardInterrupt):
+        elsewhere._measure_or_tell(session_of("text-classification", np.zeros(ROWS)), PLACE, row, tmp_path, quick=True)
