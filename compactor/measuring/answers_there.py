@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from compactor.base.atomic import read_json
 from compactor.base.errors import StageError
 from compactor.measuring.cells import Cell
 from compactor.measuring.feeds import feeds_of_samples, write_feeds
+from compactor.measuring.golden_inputs import golden_feeds
 from compactor.measuring.made_up import Feed, made_up_feeds, with_sizes
 from compactor.measuring.passes import job_for
 from compactor.measuring.result import Subject
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from compactor.measuring.evidence import ThisMachine
     from compactor.targets import Target
 
-GOLDEN = "golden.json"
 # An emulated core is a hundred times slower and more: what is done by then is compared, shortest inputs first.
 EMULATED_SECONDS = 120.0
 LEAST = 8
@@ -89,9 +88,7 @@ def _feeds(
     subject: Subject, samples: Sequence[np.ndarray | Feed] | None, inputs: list[dict[str, Any]]
 ) -> tuple[list[Feed], int]:
     """Return the golden inputs of the bundle, if it is one, followed by the samples, and where the samples begin; else made-up ones."""
-    golden = subject.model.parent.parent / GOLDEN if subject.model.parent.name == "onnx" else subject.model.parent / GOLDEN
-    cases = read_json(golden)["cases"] if golden.is_file() else []
-    feeds = [{name: np.array([ids], dtype=np.int64) for name, ids in case["inputs"].items()} for case in cases]
+    feeds = golden_feeds(subject, inputs)
     begin = len(feeds)
     feeds += feeds_of_samples(samples, inputs) if samples else []
     if feeds:
