@@ -118,9 +118,7 @@ def _measure_or_tell(session: Session, place: Elsewhere, row: Row, folder: Path,
         return _measure(session, place, row, folder, quick=quick)
     except CompactorError as error:
         return _not_measured(session, place, row, error.problem.sentence, error.problem.hint)
-    except (
-        Exception
-    ) as error:  # a mistake of ours, or of the machine there, must not take the finished run along; told, not hidden
+    except Exception as error:  # a mistake here or of the machine there must not take the finished run along: it is told
         told = f"internal error: {type(error).__name__}: {error}"
         write_text(folder / TRACEBACK, traceback.format_exc())
         return _not_measured(session, place, row, told, f"{folder.name}/{TRACEBACK} in the run's folder {FOLDER} shows where")
