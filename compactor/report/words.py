@@ -63,9 +63,17 @@ def significant(value: float) -> str:
     """Return a number with three significant figures, without an exponent."""
     if value == 0:
         return "0"
-    size = abs(value)
-    digits = 0 if size >= 99.95 else 1 if size >= 9.995 else 2 if size >= 0.9995 else 3
-    return f"{value:.{digits}f}".replace("-", "\u2212")
+    # The exponent of the rounded number: 9.996 has three figures as 10.0.
+    exponent = int(f"{value:.2e}".partition("e")[2])
+    return f"{value:.{max(0, 2 - exponent)}f}".replace("-", "\u2212")
+
+
+def probability(value: float) -> str:
+    """Return a probability to three figures, or with as many as it takes to tell it from 1."""
+    if not 0 < value < 1:
+        return significant(value)
+    closest = (f"{value:.{digits}f}" for digits in range(3, 17))
+    return next((text for text in (significant(value), *closest) if float(text) < 1), "1")
 
 
 def milliseconds(value: float | None) -> str:
