@@ -159,14 +159,16 @@ def row_title(row: Row) -> str:
     return CONTROL_TITLES.get(row.control, row.control.replace("_", " ")) if row.control else row.id
 
 
-def cell_title(key: CellKey) -> str:
+def cell_title(report: Report, key: CellKey) -> str:
     """Return a cell's name: `batch 1, real lengths`."""
-    return f"batch {key[0]}, {length_title(key[1])}"
+    return f"batch {key[0]}, {length_title(report, key[1])}"
 
 
-def length_title(length: int | str) -> str:
-    """Return a length for people: `real lengths`, `16 tokens`."""
-    return "real lengths" if length == REAL_LENGTH else f"{length} tokens"
+def length_title(report: Report, length: int | str | None) -> str:
+    """Return a length for people: `real lengths`, `16 tokens`; of inputs without lengths `real images`, `one size`."""
+    if length == REAL_LENGTH:
+        return "real images" if report.sees_images else "real lengths"
+    return f"{length} tokens" if length else "one size"
 
 
 def noise_mark(noise: Mapping[str, Any]) -> str:
