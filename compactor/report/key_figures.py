@@ -34,9 +34,8 @@ def _quality(report: Report) -> Markup:
 
 def _size(report: Report) -> Markup:
     smaller = times_smaller(report.chosen, report.teacher)
-    told = (
-        [f"{words.times(smaller)} smaller than the teacher ({words.megabytes(report.teacher.size_bytes)})"] if smaller else []
-    )
+    teacher = words.megabytes(report.teacher.size_bytes)
+    told = [f"{words.size_words(smaller, 'the teacher')} ({teacher})"] if smaller else []
     if report.chosen.parameters is not None:
         told.append(f"{words.count(report.chosen.parameters)} parameters; all that the app must ship")
     limit = report.limits.get("size_mb")

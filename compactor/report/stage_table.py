@@ -118,13 +118,7 @@ def row_values(report: Report, row: Row) -> dict[str, Value]:
         if row.id == report.selected and not row.control
         else {}
     )
-    below = (
-        f"{words.times(smaller)} smaller"
-        if smaller and smaller >= 1
-        else f"{words.times(1 / smaller)} larger"
-        if smaller
-        else ""
-    )
+    below = words.size_words(smaller) if smaller else ""
     score = row.quality
     return {
         "quality": Value(

@@ -9,6 +9,7 @@ from compactor.report.figures import CellKey, Estimate
 from compactor.report.rows import REAL_LENGTH, Cell, Report, Row, Score
 
 NOT_MEASURED = "not measured"
+SAME_SIZE = "the same size"
 NO_BREAK = "\u00a0"
 CONTROL_TITLES = {
     "labels_only": "same student, labels only",
@@ -115,6 +116,19 @@ def times(value: float | None) -> str:
         else f"{value:.0f}"
     )
     return f"{text}\u00d7"
+
+
+def size_words(smaller: float, base: str = "") -> str:
+    """Say how a size compares: `10.8x smaller`, `2.26x larger than the teacher`, `the same size as the teacher`.
+
+    Args:
+        smaller: how many times fewer bytes it has, see `times_smaller`.
+        base: what it is held against; left out where the sentence says it.
+    """
+    if abs(smaller - 1) < 0.005:
+        return f"{SAME_SIZE} as {base}" if base else SAME_SIZE
+    told = f"{times(smaller)} smaller" if smaller > 1 else f"{significant(1 / smaller)}\u00d7 larger"
+    return f"{told} than {base}" if base else told
 
 
 def span(ends: tuple[float, float] | None) -> str:

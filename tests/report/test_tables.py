@@ -155,6 +155,19 @@ def test_without_a_price_there_is_no_column_of_costs(record):
     assert "a million answers" not in str(stage_tables(parse_report(record))[1])
 
 
+def test_the_tile_of_sizes_tells_smaller_from_larger_and_alike(record):
+    teacher = record["rows"][0]["size_bytes"]
+    for size, sentence in (
+        (teacher // 2, "2.0\u00d7 smaller than the teacher"),
+        (2 * teacher, "2.00\u00d7 larger than the teacher"),
+        (teacher, "the same size as the teacher"),
+    ):
+        record["rows"][-1]["size_bytes"] = size
+        report = parse_report(record)
+        assert sentence in str(key_figures(report))
+        assert sentence.removesuffix(" than the teacher").removesuffix(" as the teacher") in str(stage_tables(report)[0])
+
+
 def test_a_quality_without_its_number_of_rows_is_shown_without(record):
     record["rows"][-1]["quality"]["n"] = None
     text = str(key_figures(parse_report(record)))
