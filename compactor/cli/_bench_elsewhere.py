@@ -72,6 +72,20 @@ def answer_line(answers: dict[str, Any]) -> str:
     return f"{word} ({answers['tolerance']}): {', '.join(figures)}; {some}"
 
 
+def folder_to_add_to(name: str) -> Path:
+    """Return the folder of the run that measurements are added to.
+
+    Raises:
+        MissingError: R120, there is no such run, or it has no report yet.
+        CompactorError: R121 or R122, its report cannot be read.
+    """
+    from compactor.report.reading import find_run, read_report, report_file
+
+    file = report_file(find_run(name, Path("runs")))
+    read_report(file)
+    return file.parent
+
+
 def finish(arguments: argparse.Namespace, records: dict[str, dict[str, Any]]) -> None:
     """Add the records to a run if that is wanted; then refuse answers that are not the same.
 
@@ -83,9 +97,8 @@ def finish(arguments: argparse.Namespace, records: dict[str, dict[str, Any]]) ->
     if arguments.add_to:
         from compactor.pipeline.elsewhere import add_to_report
         from compactor.report import write
-        from compactor.report.reading import find_run
 
-        folder = find_run(arguments.add_to, Path("runs"))
+        folder = folder_to_add_to(arguments.add_to)
         add_to_report(folder, list(records.values()))
         write(folder)
     wrong = [name for name, each in records.items() if each["answers"] and not each["answers"]["passed"]]

@@ -101,11 +101,14 @@ def _count(given: str) -> int:
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse what cannot be done before anything is timed."""
     from compactor.base.errors import Problem, ProfileError
+    from compactor.cli._bench_elsewhere import folder_to_add_to
     from compactor.cli._bench_models import beside
     from compactor.measuring.size import model_file
 
     if arguments.write and not arguments.sweep:
         raise ProfileError([Problem("M132", "--write has nothing to write", "give --sweep too")])
+    if arguments.add_to:
+        folder_to_add_to(arguments.add_to)
     last = arguments.models[-1]
     if arguments.write and (not last.is_dir() or beside(model_file(last), "manifest.json") is None):
         raise ProfileError([Problem("M133", f"{last} is no bundle, its options cannot be written", "leave --write out")])

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from compactor.base.atomic import read_json
 from compactor.base.errors import StageError
 from compactor.measuring.cells import Cell
 from compactor.measuring.feeds import feeds_of_samples, write_feeds
+from compactor.measuring.golden_inputs import golden_feeds
 from compactor.measuring.made_up import Feed, made_up_feeds, with_sizes
 from compactor.measuring.passes import job_for
 from compactor.measuring.result import Subject
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from compactor.measuring.evidence import ThisMachine
     from compactor.targets import Target
 
-GOLDEN = "golden.json"
 # An emulated core is a hundred times slower and more: what is done by then is compared, shortest inputs first.
 EMULATED_SECONDS = 120.0
 LEAST = 8
@@ -52,7 +51,7 @@ def same_answers(
         target: says threads and, there, the execution provider; here the processor answers.
         runner: open or not.
         samples: further inputs, such as validation texts: token ids (length,) or feeds.
-        metric: name and function of (first outputs (n, ...), indices into `samples`) for inputs that have labels.
+        metric: name and function of (first outputs (n, ...), indices into `samples`) for inputs that have labels, and one answer each.
         seconds: stop asking after so long (but not before eight inputs), the shortest inputs coming first; by default
             two minutes where a core is emulated, and no limit elsewhere.
 
@@ -89,9 +88,7 @@ def _feeds(
     subject: Subject, samples: Sequence[np.ndarray | Feed] | None, inputs: list[dict[str, Any]]
 ) -> tuple[list[Feed], int]:
     """Return the golden inputs of the bundle, if it is one, followed by the samples, and where the samples begin; else made-up ones."""
-    golden = subject.model.parent.parent / GOLDEN if subject.model.parent.name == "onnx" else subject.model.parent / GOLDEN
-    cases = read_json(golden)["cases"] if golden.is_file() else []
-    feeds = [{name: np.array([ids], dtype=np.int64) for name, ids in case["inputs"].items()} for case in cases]
+    feeds = golden_feeds(subject, inputs)
     begin = len(feeds)
     feeds += feeds_of_samples(samples, inputs) if samples else []
     if feeds:
@@ -125,14 +122,21 @@ def _unpacked(each: dict[str, Any]) -> np.ndarray:
 def _metric(
     metric: tuple[str, Metric] | None, here: dict[int, Outputs], there: dict[int, Outputs], indices: list[int], begin: int
 ) -> dict[str, Any] | None:
-    """Score the samples in both places; None without labels."""
+    """Score the samples in both places; None without labels, and where what came from there cannot be scored."""
     if metric is None or not indices:
         return None
     name, score = metric
     rows = [index - begin for index in indices]
     first = next(iter(here[indices[0]]))
+    # Such answers are not the same, which `compare_answers` says; a figure has no meaning for them.
+    if not all(_scorable(here[index][first], there[index].get(first)) for index in indices):
+        return None
     values = [score(np.concatenate([answers[index][first] for index in indices]), rows) for answers in (here, there)]
     return {"name": name, "here": values[0], "there": values[1], "n": len(rows)}
+
+
+def _scorable(one: np.ndarray, other: np.ndarray | None) -> bool:
+    return other is not None and one.shape == other.shape and not (np.isnan(one).any() or np.isnan(other).any())
 
 
 def _size(feed: Feed) -> int:

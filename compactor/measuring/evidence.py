@@ -44,6 +44,11 @@ class Evidence:
     reason: str = ""
 
 
+def architecture(machine: str) -> str:
+    """Return the architecture as Linux's `uname -m` prints it: macOS says arm64 of what Linux calls aarch64, Windows AMD64."""
+    return SAME_MACHINE.get(machine.lower(), machine)
+
+
 def local_evidence(target: Target | ThisMachine, machine: dict[str, Any], *, where: str = "this machine") -> Evidence:
     """Judge a measurement made on this machine, or on another that a runner reaches.
 
@@ -56,7 +61,7 @@ def local_evidence(target: Target | ThisMachine, machine: dict[str, Any], *, whe
         `measured` when this is the target's kind of machine (architecture, instruction sets, form, cores); `proxy` when only
         the architecture and the instruction sets are right; None when this machine says nothing about the target's speed.
     """
-    here = SAME_MACHINE.get(machine["machine"].lower(), machine["machine"])
+    here = architecture(machine["machine"])
     if target.machine not in ("any", here):
         return Evidence(None, f"the target {target.name} is {target.machine}, {where} is {here}")
     missing = sorted(set(target.instructions) - set(machine["instruction_sets"]))

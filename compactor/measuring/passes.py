@@ -78,7 +78,9 @@ def time_all(
         for process in range(done, plan.processes):
             reporter.say(f"timing {len(subjects)} model(s), {len(cells)} cell(s) each, pass {process + 1} of {plan.processes}")
             time_pass(seats, process, cells, job, runner, Path(scratch), timed, plan)
-            kept.save(process + 1, timed, seats)
+            # The last pass is not kept: workers side by side need models whose inputs were made, and these come with a pass.
+            if process + 1 < plan.processes:
+                kept.save(process + 1, timed, seats)
         if workers:
             for seat in seats[:-1]:
                 counts = worker_counts(workers)

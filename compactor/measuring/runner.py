@@ -41,7 +41,7 @@ class Worker:
         self.name = name
         self._runner = runner
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        environment = {key: os.environ[key] for key in KEPT_ENVIRONMENT if key in os.environ}
+        environment = {key: os.environ[key] for key in (*KEPT_ENVIRONMENT, *runner.keeps) if key in os.environ}
         environment |= {"ORT_DISABLE_TELEMETRY": "1", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         self._process = subprocess.Popen(
             runner.command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=environment, text=True

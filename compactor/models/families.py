@@ -130,9 +130,8 @@ def describe(model: nn.Module) -> Encoder:
         sentence = f"a {str(family).removeprefix(OWN)} student has no layers: nothing inside it can be compared or cut"
         raise StageError("L120", sentence, "only its vocabulary can be pruned, and only answers can teach it")
     known = "BERT, DistilBERT, RoBERTa, ELECTRA, Llama, Qwen2, ViT and DeiT"
-    raise StageError(
-        "L120", f"the model family {family} has no layers of a known shape", f"families built like {known} are known"
-    )
+    sentence = f"the model family {family} has no embeddings and layers of a known shape"
+    raise StageError("L120", sentence, f"families built like {known} are known")
 
 
 def is_layered(model: nn.Module) -> bool:
@@ -151,8 +150,23 @@ def _layers(model: nn.Module) -> tuple[nn.ModuleList, str, Naming] | None:
         if isinstance(module, nn.ModuleList) and len(module):
             for naming in NAMINGS:
                 if _has(module[0], naming):
-                    return module, path, naming
+                    return (module, path, naming) if _has_embeddings(_body(model, path), naming) else None
     return None
+
+
+def _body(model: nn.Module, path: str) -> nn.Module:
+    """Return the model without its head; one without a head has its embeddings beside the layers."""
+    headless = any(hasattr(model, name) for name in ("embeddings", "embed_tokens"))
+    return model if headless else model.get_submodule(path.split(".")[0])
+
+
+def _has_embeddings(body: nn.Module, naming: Naming) -> bool:
+    """Whether what stands before the layers is known too: RoFormer turns queries and keys instead of adding positions to the pieces."""
+    if naming.causal:
+        return hasattr(body, "embed_tokens")
+    embeddings = getattr(body, "embeddings", None)
+    wanted = ("word_embeddings", "position_embeddings", "LayerNorm")
+    return hasattr(embeddings, "patch_embeddings") or all(hasattr(embeddings, name) for name in wanted)
 
 
 def _has(layer: nn.Module, naming: Naming) -> bool:
@@ -169,9 +183,7 @@ def _layer(layer: nn.Module, naming: Naming) -> Layer:
 
 
 def _encoder(model: nn.Module, layers: nn.ModuleList, path: str, naming: Naming) -> Encoder:
-    # A model without a head has its embeddings beside the layers.
-    headless = any(hasattr(model, name) for name in ("embeddings", "embed_tokens"))
-    body = model if headless else model.get_submodule(path.split(".")[0])
+    body = _body(model, path)
     parts = tuple(_layer(layer, naming) for layer in layers)
     if naming.causal:
         words: Any = body.embed_tokens

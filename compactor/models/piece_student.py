@@ -91,15 +91,16 @@ def _first_table(
     """Return the first piece table (pieces, hidden), and the share of the variance that it keeps."""
     own = load_tokenizer(tokenizer)
     names = [own.id_to_token(number) or "" for number in range(piece_table(teacher).num_embeddings)]
-    special = _special(own)
     if encoder is None:
         model, reader, padding = teacher, own, pad_id(tokenizer)
     else:
         model, reader, padding = _read(encoder), load_tokenizer(encoder), pad_id(encoder)
+    rows = spelt(reader, names, alone=True)
+    # A table may have more rows than the tokenizer has pieces (Qwen2's is padded): like special pieces, they are no words.
+    special = {*_special(own), *(number for number, row in enumerate(rows) if not row)}
     if settings.init == "encoder":
         return reduced(encoder_vectors(model, spelt(reader, names), padding), settings.hidden, special)
     table = whole_table(piece_table(model)).float()
-    rows = spelt(reader, names, alone=True)
     return reduced(torch.stack([table[row or [padding]].mean(dim=0) for row in rows]), settings.hidden, special)
 
 

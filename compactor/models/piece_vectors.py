@@ -30,7 +30,7 @@ def encoder_vectors(model: Any, rows: Sequence[Sequence[int]], pad_id: int) -> T
 
     Args:
         model: a transformers encoder with layers; put into `eval()`.
-        rows: ids of each piece with the special pieces around it.
+        rows: ids of each piece with the special pieces around it, if any; a row without ids is one of padding.
         pad_id: fills shorter rows; it is masked.
 
     Raises:
@@ -38,7 +38,8 @@ def encoder_vectors(model: Any, rows: Sequence[Sequence[int]], pad_id: int) -> T
     """
     body, found = describe(model).body.eval(), list[Tensor]()
     for start in range(0, len(rows), PIECES_AT_ONCE):
-        some = rows[start : start + PIECES_AT_ONCE]
+        # A row masked whole has no mean.
+        some = [row or [pad_id] for row in rows[start : start + PIECES_AT_ONCE]]
         longest = max(len(row) for row in some)
         mask = np.array([[1] * len(row) + [0] * (longest - len(row)) for row in some], dtype=np.int64)
         ids = np.array([[*row, *[pad_id] * (longest - len(row))] for row in some], dtype=np.int64)

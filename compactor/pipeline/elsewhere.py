@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compactor.base.atomic import read_json, read_mapping, write_json
+from compactor.base.atomic import read_json, read_mapping, write_json, write_text
 from compactor.base.errors import CompactorError, MissingError
 from compactor.base.finding import Finding
 from compactor.base.hashing import hash_file, hash_value
@@ -19,9 +20,11 @@ from compactor.pipeline.probe import LARGER, encoded, rule_of
 if TYPE_CHECKING:
     import numpy as np
 
+    from compactor.measuring.answers_there import Metric
     from compactor.pipeline.record import Row
 
-FOLDER = "also"
+FOLDER, TRACEBACK = "also", "traceback.txt"
+ONE_ANSWER = frozenset({"class", "classes", "number"})  # kinds of labels of which each row has one, whatever the other rows are
 TWO_FILES = Finding(
     "M282",
     "warning",
@@ -114,19 +117,25 @@ def _measure_or_tell(session: Session, place: Elsewhere, row: Row, folder: Path,
     try:
         return _measure(session, place, row, folder, quick=quick)
     except CompactorError as error:
-        problem = error.problem
-        finding = Finding(
-            "M226",
-            "warning",
-            f"{row.id} was not measured on {place.target.name}: {problem.sentence}",
-            problem.hint or "compactor targets says what can be measured from here",
-        )
-        session.reporter.finding(finding)
-        nothing = dict.fromkeys(
-            ("throughput_per_s", "load_ms", "first_ms", "peak_memory_bytes", "evidence", "noise", "answers")
-        )
-        about = {"target": place.target.name, "title": place.target.title, "via": place.via, "place": place.via}
-        return {**about, **nothing, "latency_ms": [], "reason": str(problem.sentence), "findings": [finding.as_dict()]}
+        return _not_measured(session, place, row, error.problem.sentence, error.problem.hint)
+    except Exception as error:  # a mistake here or of the machine there must not take the finished run along: it is told
+        told = f"internal error: {type(error).__name__}: {error}"
+        write_text(folder / TRACEBACK, traceback.format_exc())
+        return _not_measured(session, place, row, told, f"{folder.name}/{TRACEBACK} in the run's folder {FOLDER} shows where")
+
+
+def _not_measured(session: Session, place: Elsewhere, row: Row, sentence: str, hint: str) -> dict[str, Any]:
+    """Tell why, and return a record without figures."""
+    finding = Finding(
+        "M226",
+        "warning",
+        f"{row.id} was not measured on {place.target.name}: {sentence}",
+        hint or "compactor targets says what can be measured from here",
+    )
+    session.reporter.finding(finding)
+    nothing = dict.fromkeys(("throughput_per_s", "load_ms", "first_ms", "peak_memory_bytes", "evidence", "noise", "answers"))
+    about = {"target": place.target.name, "title": place.target.title, "via": place.via, "place": place.via}
+    return {**about, **nothing, "latency_ms": [], "reason": sentence, "findings": [finding.as_dict()]}
 
 
 def _measure(session: Session, place: Elsewhere, row: Row, folder: Path, *, quick: bool) -> dict[str, Any]:
@@ -140,12 +149,6 @@ def _measure(session: Session, place: Elsewhere, row: Row, folder: Path, *, quic
     assert row.onnx is not None
     interface, texts = read_json(row.onnx / "interface.json"), encoded(session, row.onnx, "validation")
     chosen = choose_rows(texts.lengths, seed=session.profile.seed)
-    split = session.open_data().validation
-    task, names = session.profile.task, tuple(session.open_data().labels)
-
-    def figure(outputs: np.ndarray, rows: Sequence[int]) -> float:
-        return task.value(outputs, split.labels[chosen[list(rows)]], names=names)
-
     model = row.artifact.folder if row.artifact is not None and row.artifact.kind == "bundle" else row.onnx
     return measure_elsewhere(
         Subject(row.id, model_file(model), interface),
@@ -155,10 +158,26 @@ def _measure(session: Session, place: Elsewhere, row: Row, folder: Path, *, quic
         folder_for_raw=folder / "raw",
         reporter=session.reporter,
         samples=real_feeds(texts, chosen, interface),
-        metric=(task.metric, figure) if len(texts.lengths) == len(split.labels) else None,
+        metric=_metric(session, chosen),
         quick=quick,
         seed=session.profile.seed,
     )
+
+
+def _metric(session: Session, chosen: np.ndarray) -> tuple[str, Metric] | None:
+    """Return the task's figure on some of the chosen validation rows; None where a row has not one answer of its own.
+
+    Tags are many answers a row, and an embedding is judged beside the one of its pair, which is seldom chosen too.
+    """
+    task, data = session.profile.task, session.open_data()
+    if task.label_kind not in ONE_ANSWER:
+        return None
+    labels, names = data.validation.labels, tuple(data.labels)
+
+    def figure(outputs: np.ndarray, rows: Sequence[int]) -> float:
+        return task.value(outputs, labels[chosen[list(rows)]], names=names)
+
+    return task.metric, figure
 
 
 def _identity(session: Session, place: Elsewhere, row: Row, quick: bool) -> str:

@@ -89,12 +89,11 @@ def _cells(session: Session, target: Target, folder: Path) -> list[dict[str, Any
 
     model, longest = folder / "model.onnx", read_json(folder / "interface.json").get("max_length")
     usual = int(np.median(encoded(session, folder, "validation").lengths))
-    wanted: list[tuple[int, int | str, int]] = [(1, "data", usual)]
-    if not longest:  # of a graph without lengths
-        target = target.model_copy(update={"lengths": (1,)})
-    wanted += [
-        (batch, length, length) for batch in target.batches for length in target.lengths if not longest or length <= longest
-    ]
+    wanted: list[tuple[int, int | str | None, int]] = [(1, "data", usual)]
+    if longest:
+        wanted += [(batch, length, length) for batch in target.batches for length in target.lengths if length <= longest]
+    else:  # of a graph without lengths
+        wanted += [(batch, None, 1) for batch in target.batches]
     rows = _rows(model)
     cells = []
     for batch, name, length in wanted:

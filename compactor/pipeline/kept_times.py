@@ -5,29 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from compactor.base.environment import gpus, machine
-
 if TYPE_CHECKING:
     from compactor.pipeline.execute import Session
     from compactor.targets import Target
 
-CPU = "CPUExecutionProvider"
 NOT_KEPT = frozenset({"M113", "M151"})  # times that were withheld, or could not be taken: the next run tries again
 
 
 def conditions(session: Session, target: Target, *, quick: bool) -> dict[str, Any]:
     """Return what besides the graphs decides a measurement, for its identity; the validation rows are what is timed."""
-    from compactor.measuring.providers import installed_packages
+    from compactor.measuring.surroundings import surroundings
 
-    installed = {name.lower(): version for name, version in installed_packages().items()}
-    return {
-        "rows": session.open_data().validation.fingerprint,
-        "target": target.key(),
-        "machine": machine(),
-        "runtimes": {name: installed[name] for name in sorted(installed) if name.startswith("onnxruntime")},
-        "gpus": gpus() if target.provider != CPU else [],
-        "quick": quick,
-    }
+    return {"rows": session.open_data().validation.fingerprint, **surroundings(target), "quick": quick}
 
 
 def worth_keeping(results: Iterable[dict[str, Any]]) -> bool:

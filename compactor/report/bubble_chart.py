@@ -119,7 +119,7 @@ def _axes(report: Report, across: Scale, up: Scale, frame: Frame, quality: str) 
         parts.append(element("line", class_="grid", x1=frame.left, x2=right, y1=y, y2=y))
         parts.append(element("text", f"{100 * tick:.{digits}f}", class_="tick", x=frame.left - 8, y=y + 4, text_anchor="end"))
     key = main_cell(report)
-    name = f"median latency, ms, {cell_title(key) if key else ''}{', logarithmic' if across.log else ''}"
+    name = f"median latency, ms, {cell_title(report, key) if key else ''}{', logarithmic' if across.log else ''}"
     middle = (frame.left + right) / 2
     parts.append(element("text", name, class_="axis", x=middle, y=frame.height - 8, text_anchor="middle"))
     turned = f"rotate(-90 14 {number((frame.top + bottom) / 2)})"

@@ -44,7 +44,7 @@ def _fields(name: str, told: Mapping[str, Any], facts: Mapping[str, Any]) -> tup
         _share((test or validation).get("coverage")),
         _share(validation.get("coverage")),
         ", ".join(words.percent(share) for share in shares),
-        _figure(facts.get("confidence")),
+        _confidence(facts.get("confidence")),
         _mean(mine),
         _figure(mine.get("p99")),
         _mean(whole),
@@ -62,6 +62,10 @@ def _mean(found: Mapping[str, Any]) -> str:
 
 def _share(value: float | None) -> str:
     return words.NOT_MEASURED if value is None else words.percent(value)
+
+
+def _confidence(value: float | None) -> str:
+    return words.NOT_MEASURED if value is None else words.probability(value)
 
 
 def _figure(value: float | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compactor.report.figures import Estimate, is_paired, main_cell, quality_gain, times_faster, times_smaller
 from compactor.report.rows import Report, Row
-from compactor.report.words import interval, listed, megabytes, percent, points, row_title, times
+from compactor.report.words import SAME_SIZE, interval, listed, megabytes, percent, points, row_title, size_words, times
 
 
 def control_sentences(report: Report) -> list[tuple[Row, str]]:
@@ -37,12 +37,19 @@ def _teacher_int8(report: Report, control: Row) -> str:
     quality = control.quality
     if quality is None:
         return "The teacher was only exported and quantized; its quality was not measured."
-    smaller, faster = times_smaller(control, report.teacher), times_faster(control, report.teacher, main_cell(report))
-    own = [f"{times(smaller)} smaller"] if smaller else []
-    own += [_speed(faster)] if faster else []
-    than = f" and is {listed(own)} than the teacher itself" if own else ""
+    than = _than_the_teacher(control, report)
     against = _against(report, report.chosen, control)
     return f"The teacher only exported and quantized has {percent(quality.value)}{than}; against it, the packaged model is {against}."
+
+
+def _than_the_teacher(control: Row, report: Report) -> str:
+    base = "the teacher itself"
+    smaller, faster = times_smaller(control, report.teacher), times_faster(control, report.teacher, main_cell(report))
+    speed = [_speed(faster)] if faster else []
+    if smaller and size_words(smaller) == SAME_SIZE:
+        return f" and is {listed([size_words(smaller, base), *speed])}"
+    own = [*([size_words(smaller)] if smaller else []), *speed]
+    return f" and is {listed(own)} than {base}" if own else ""
 
 
 def _linear(report: Report, control: Row) -> str:
@@ -68,7 +75,7 @@ def _against(report: Report, row: Row, base: Row) -> str:
     smaller, faster, gain = times_smaller(row, base), times_faster(row, base, main_cell(report)), quality_gain(row, base)
     told = []
     if smaller is not None:
-        told.append(f"{times(smaller)} smaller ({megabytes(row.size_bytes)} against {megabytes(base.size_bytes)})")
+        told.append(f"{size_words(smaller)} ({megabytes(row.size_bytes)} against {megabytes(base.size_bytes)})")
     if faster is not None:
         told.append(_speed(faster))
     if gain is not None:

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from compactor.base.spreadsheet import as_text
-from compactor.report.rows import PARTS, Cell, Report, Row
+from compactor.report.rows import LARGER, PARTS, Cell, Report, Row
 from compactor.report.words import noise_mark
 
 COLUMNS = (
     "run", "row", "kind", "stage", "selected", "evidence", "noise",
     "metric", "quality", "quality_low", "quality_high", "quality_rows", "quality_split", "agreement_with_teacher",
-    "parameters", "size_bytes", *(f"size_{part}_bytes" for part in PARTS), "model_zlib_bytes",
+    "parameters", "size_bytes", *(f"size_{part}_bytes" for part in (*PARTS, LARGER)), "model_zlib_bytes",
     "batch", "length", "threads", "p50_ms", "p50_low_ms", "p50_high_ms", "p90_ms", "p99_ms", "mean_ms", "samples", "cpu_ms",
     "estimated_low_ms", "estimated_high_ms",
     "throughput_per_s", "load_ms", "first_ms", "peak_memory_bytes", "mixed_memory_bytes", "from_text_p50_ms", "best_texts_per_s",
@@ -47,7 +47,7 @@ def _values(report: Report, row: Row, cell: Cell | None) -> Iterator[tuple[str, 
             ("agreement_with_teacher", score.agreement_with_teacher),
         )
     yield from (("parameters", row.parameters), ("size_bytes", row.size_bytes))
-    yield from ((f"size_{part}_bytes", row.size_by_part.get(part)) for part in PARTS)
+    yield from ((f"size_{part}_bytes", row.size_by_part.get(part)) for part in (*PARTS, LARGER))
     yield "model_zlib_bytes", row.zlib_bytes
     if cell is not None:
         low, high = cell.ci95_p50 or (None, None)

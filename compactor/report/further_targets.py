@@ -29,7 +29,7 @@ class FurtherRow:
 
 def further_rows(report: Report) -> list[FurtherRow]:
     """Return the further targets of a report, in its order."""
-    return [_row(each) for each in report.source.get("also") or () if isinstance(each, Mapping)]
+    return [_row(report, each) for each in report.source.get("also") or () if isinstance(each, Mapping)]
 
 
 def further_html(report: Report) -> list[Markup]:
@@ -62,7 +62,7 @@ def further_lines(report: Report) -> list[str]:
     return told
 
 
-def _row(value: Mapping[str, Any]) -> FurtherRow:
+def _row(report: Report, value: Mapping[str, Any]) -> FurtherRow:
     cell = _main_cell(value.get("latency_ms") or ())
     evidence = value.get("evidence")
     memory = value.get("peak_memory_bytes")
@@ -76,7 +76,7 @@ def _row(value: Mapping[str, Any]) -> FurtherRow:
             _answers(value.get("answers")),
             _figure(cell.get("p50")),
             _figure(cell.get("p90")),
-            f"batch {cell['batch']}, {words.length_title(cell['length'])}" if cell else "",
+            f"batch {cell['batch']}, {words.length_title(report, cell['length'])}" if cell else "",
             _figure(value.get("load_ms")),
             _figure(memory / 1e6 if memory else None),
         ),

@@ -136,7 +136,7 @@ def _stages(report: Report) -> list[Child]:
             f"{words.metric_title(quality.metric).capitalize()} is of the {quality.split} split{rows}; brackets hold 95 % intervals."
         )
     if key:
-        told.append(f"Times are of {words.cell_title(key)}, {threads_sentence(report)}.")
+        told.append(f"Times are of {words.cell_title(report, key)}, {threads_sentence(report)}.")
         told.append("Models made in PyTorch are timed through a plain fp32 ONNX export.")
     return [element("p", " ".join(told), class_="aside"), *stage_tables(report)]
 

@@ -34,9 +34,8 @@ def _quality(report: Report) -> Markup:
 
 def _size(report: Report) -> Markup:
     smaller = times_smaller(report.chosen, report.teacher)
-    told = (
-        [f"{words.times(smaller)} smaller than the teacher ({words.megabytes(report.teacher.size_bytes)})"] if smaller else []
-    )
+    teacher = words.megabytes(report.teacher.size_bytes)
+    told = [f"{words.size_words(smaller, 'the teacher')} ({teacher})"] if smaller else []
     if report.chosen.parameters is not None:
         told.append(f"{words.count(report.chosen.parameters)} parameters; all that the app must ship")
     limit = report.limits.get("size_mb")
@@ -63,13 +62,13 @@ def _time(report: Report) -> Markup:
     if cell and cell.cpu_ms is not None:
         told.append(f"{words.milliseconds(cell.cpu_ms)} of CPU an answer")
     if key:
-        told.append(f"median, {words.cell_title(key)}")
+        told.append(f"median, {words.cell_title(report, key)}")
     limit = report.limits.get("latency_ms")
     value = words.milliseconds(cell.p50 if cell else None)
     guess = estimated_cell(report.chosen) if cell is None else None
     if guess is not None:
         value = f"{words.estimated(guess)} ms"
-        told.append(f"not measured: computed for batch {guess.batch}, {words.length_title(guess.length)}")
+        told.append(f"not measured: computed for batch {guess.batch}, {words.length_title(report, guess.length)}")
     return _tile(report, "Latency", value, told, f"budget: {limit:g} ms" if limit is not None else "", "latency_ms", timed=True)
 
 

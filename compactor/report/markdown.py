@@ -113,7 +113,7 @@ def _caption(report: Report) -> str:
         else []
     )
     if key:
-        told.append(f"median latency of {words.cell_title(key)}, {threads_sentence(report)}, on {machine}")
+        told.append(f"median latency of {words.cell_title(report, key)}, {threads_sentence(report)}, on {machine}")
     if report.target.get("name"):
         told.append(f"target {report.target['name']}")
     return _text(f"{'; '.join(told)}.") if told else ""

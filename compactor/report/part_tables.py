@@ -6,7 +6,7 @@ from compactor.report import words
 from compactor.report.figures import cell_keys
 from compactor.report.markup import Markup, element
 from compactor.report.rows import PARTS, Report, Row
-from compactor.report.stage_table import badge
+from compactor.report.stage_table import NOT_APPLICABLE, badge
 
 
 def size_table(report: Report) -> Markup | None:
@@ -52,7 +52,7 @@ def latency_table(report: Report) -> Markup | None:
         )
         for (batch, count), width in groups.items()
     ]
-    lengths = [element("th", words.length_title(length), scope="col") for _, length, _ in keys]
+    lengths = [element("th", words.length_title(report, length), scope="col") for _, length, _ in keys]
     body = [
         element(
             "tr",
@@ -100,6 +100,8 @@ def _stack(row: Row, parts: list[str], largest: int) -> Markup:
 
 def _part(row: Row, part: str) -> str:
     size = row.size_by_part.get(part)
+    if size is None and part not in PARTS and row.size_by_part:
+        return NOT_APPLICABLE  # it is no cascade
     return words.NOT_MEASURED if size is None else words.significant(size / 1e6)
 
 

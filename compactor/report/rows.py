@@ -7,20 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 
 PARTS = ("embeddings", "encoder", "head", "tokenizer", "graph")
+LARGER = "larger"  # the part that cascades alone have: their second model
 REAL_LENGTH = "data"  # the cell whose texts have the lengths of the data, unpadded
+
+IMAGES = "image-classification"  # the task whose inputs have one size and no lengths
 
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Latency of one batch x length x threads, in milliseconds; `length` is a token count or `data`.
+    """Latency of one batch x length x threads, in milliseconds; `length` is a token count, `data`, or None for one size.
 
     `interval` is what was estimated of a median that was not measured; `p50` is None then.
     """
 
     batch: int
-    length: int | str
+    length: int | str | None
     threads: int | None
     p50: float | None
     p90: float | None
@@ -34,7 +37,7 @@ class Cell:
     @property
     def key(self) -> tuple[int, str, int | None]:
         """What must be equal before two cells may be compared."""
-        return (self.batch, str(self.length), self.threads)
+        return (self.batch, "" if self.length is None else str(self.length), self.threads)
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,11 @@ class Report:
     def every(self) -> tuple[Row, ...]:
         """Chain and controls."""
         return self.rows + self.controls
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether what it times are images."""
+        return self.task == IMAGES
 
     def control(self, name: str) -> Row | None:
         """Return a control by name, or None when it was not made."""

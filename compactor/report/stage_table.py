@@ -118,13 +118,7 @@ def row_values(report: Report, row: Row) -> dict[str, Value]:
         if row.id == report.selected and not row.control
         else {}
     )
-    below = (
-        f"{words.times(smaller)} smaller"
-        if smaller and smaller >= 1
-        else f"{words.times(1 / smaller)} larger"
-        if smaller
-        else ""
-    )
+    below = words.size_words(smaller) if smaller else ""
     score = row.quality
     return {
         "quality": Value(
@@ -136,7 +130,7 @@ def row_values(report: Report, row: Row) -> dict[str, Value]:
         "size": _number(row.size_bytes / 1e6 if row.size_bytes is not None else None, below, missed.get("size_mb", "")),
         "zlib": _number(row.zlib_bytes / 1e6 if row.zlib_bytes is not None else None),
         "parameters": Value(words.count(row.parameters), sort=row.parameters),
-        "p50": _median(row, cell, missed.get("latency_ms", "")),
+        "p50": _median(report, row, cell, missed.get("latency_ms", "")),
         "faster": _faster(report, row),
         "p90": _percentile(cell, cell.p90 if cell else None),
         "p99": _percentile(cell, cell.p99 if cell else None),
@@ -176,11 +170,11 @@ def _cell(value: Value) -> Markup:
     return element("td", inner, data_value=f"{value.sort:.9g}" if value.sort is not None else None)
 
 
-def _median(row: Row, cell: Cell | None, note: str) -> Value:
+def _median(report: Report, row: Row, cell: Cell | None, note: str) -> Value:
     """Return the median with its interval; of a row that was not timed the estimated interval, which sorts last."""
     guess = estimated_cell(row) if cell is None else None
     if guess is not None:
-        return Value(words.estimated(guess), f"estimated, {words.length_title(guess.length)}", None, note)
+        return Value(words.estimated(guess), f"estimated, {words.length_title(report, guess.length)}", None, note)
     return _number(cell.p50 if cell else None, words.span(cell.ci95_p50 if cell else None), note)
 
 

@@ -106,7 +106,7 @@ def _gain_words(step: Step) -> str:
 
 
 def _change(value: float) -> str:
-    text = significant(abs(value))
+    text = significant(round(abs(value), 9))  # what subtraction left behind is no change
     return f"{'+' if value > 0 else chr(0x2212)}{text}" if float(text) else signed(0.0)
 
 

@@ -75,7 +75,9 @@ def _evidence(report: Report, width: int) -> str:
     key, evidence = main_cell(report), report.chosen.evidence
     told = []
     if key and evidence:
-        told.append(f"times: median of {words.cell_title(key)}, {evidence} ({words.EVIDENCE_MEANINGS.get(evidence, evidence)})")
+        told.append(
+            f"times: median of {words.cell_title(report, key)}, {evidence} ({words.EVIDENCE_MEANINGS.get(evidence, evidence)})"
+        )
     if any("-" in _fields(report, row)[1:7] for row in report.every):
         told.append("-: not measured")
     if any("*" in _fields(report, row)[5] for row in report.every):

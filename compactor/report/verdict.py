@@ -8,7 +8,7 @@ from typing import Any
 from compactor.report.figures import Estimate, main_cell, quality_gain, times_faster, times_smaller
 from compactor.report.reading import parse_report
 from compactor.report.rows import Report
-from compactor.report.words import listed, metric_title, plain, points, precision_of, significant, times
+from compactor.report.words import listed, metric_title, plain, points, precision_of, significant, size_words, times
 
 
 def verdict(report: Mapping[str, Any] | Report) -> str:
@@ -38,7 +38,9 @@ def bought(report: Report) -> list[str]:
     if chosen is teacher:
         return ["the teacher as it is"]
     faster = times_faster(chosen, teacher, main_cell(report))
-    return [_size(times_smaller(chosen, teacher)), _time(faster), _quality(report)]
+    smaller = times_smaller(chosen, teacher)
+    size = "size not measured" if smaller is None else size_words(smaller)
+    return [size, _time(faster), _quality(report)]
 
 
 def budget_sentence(report: Report) -> str:
@@ -74,14 +76,6 @@ def limit_words(name: str, allowed: float) -> str:
 def _apart(value: float, allowed: float) -> str:
     """Round a value, with as many digits as it takes to tell it from its limit."""
     return next((text for digits in (2, 3, 4, 5) if float(text := f"{value:.{digits}g}") > allowed), f"{value:g}")
-
-
-def _size(smaller: float | None) -> str:
-    if smaller is None:
-        return "size not measured"
-    if abs(smaller - 1) < 0.005:
-        return "the same size"
-    return f"{times(smaller)} smaller" if smaller > 1 else f"{significant(1 / smaller)}\u00d7 larger"
 
 
 def _time(faster: Estimate | None) -> str:

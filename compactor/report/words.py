@@ -9,6 +9,7 @@ from compactor.report.figures import CellKey, Estimate
 from compactor.report.rows import REAL_LENGTH, Cell, Report, Row, Score
 
 NOT_MEASURED = "not measured"
+SAME_SIZE = "the same size"
 NO_BREAK = "\u00a0"
 CONTROL_TITLES = {
     "labels_only": "same student, labels only",
@@ -63,9 +64,17 @@ def significant(value: float) -> str:
     """Return a number with three significant figures, without an exponent."""
     if value == 0:
         return "0"
-    size = abs(value)
-    digits = 0 if size >= 99.95 else 1 if size >= 9.995 else 2 if size >= 0.9995 else 3
-    return f"{value:.{digits}f}".replace("-", "\u2212")
+    # The exponent of the rounded number: 9.996 has three figures as 10.0.
+    exponent = int(f"{value:.2e}".partition("e")[2])
+    return f"{value:.{max(0, 2 - exponent)}f}".replace("-", "\u2212")
+
+
+def probability(value: float) -> str:
+    """Return a probability to three figures, or with as many as it takes to tell it from 1."""
+    if not 0 < value < 1:
+        return significant(value)
+    closest = (f"{value:.{digits}f}" for digits in range(3, 17))
+    return next((text for text in (significant(value), *closest) if float(text) < 1), "1")
 
 
 def milliseconds(value: float | None) -> str:
@@ -107,6 +116,19 @@ def times(value: float | None) -> str:
         else f"{value:.0f}"
     )
     return f"{text}\u00d7"
+
+
+def size_words(smaller: float, base: str = "") -> str:
+    """Say how a size compares: `10.8x smaller`, `2.26x larger than the teacher`, `the same size as the teacher`.
+
+    Args:
+        smaller: how many times fewer bytes it has, see `times_smaller`.
+        base: what it is held against; left out where the sentence says it.
+    """
+    if abs(smaller - 1) < 0.005:
+        return f"{SAME_SIZE} as {base}" if base else SAME_SIZE
+    told = f"{times(smaller)} smaller" if smaller > 1 else f"{significant(1 / smaller)}\u00d7 larger"
+    return f"{told} than {base}" if base else told
 
 
 def span(ends: tuple[float, float] | None) -> str:
@@ -151,14 +173,16 @@ def row_title(row: Row) -> str:
     return CONTROL_TITLES.get(row.control, row.control.replace("_", " ")) if row.control else row.id
 
 
-def cell_title(key: CellKey) -> str:
+def cell_title(report: Report, key: CellKey) -> str:
     """Return a cell's name: `batch 1, real lengths`."""
-    return f"batch {key[0]}, {length_title(key[1])}"
+    return f"batch {key[0]}, {length_title(report, key[1])}"
 
 
-def length_title(length: int | str) -> str:
-    """Return a length for people: `real lengths`, `16 tokens`."""
-    return "real lengths" if length == REAL_LENGTH else f"{length} tokens"
+def length_title(report: Report, length: int | str | None) -> str:
+    """Return a length for people: `real lengths`, `16 tokens`; of inputs without lengths `real images`, `one size`."""
+    if length == REAL_LENGTH:
+        return "real images" if report.sees_images else "real lengths"
+    return f"{length} tokens" if length else "one size"
 
 
 def noise_mark(noise: Mapping[str, Any]) -> str:

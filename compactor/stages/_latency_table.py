@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compactor.base.atomic import read_json, write_json
-from compactor.base.environment import machine, versions
+from compactor.base.environment import machine
 from compactor.base.finding import Finding
+from compactor.measuring.surroundings import surroundings
 from compactor.models.families import describe, piece_table
 from compactor.models.layers import keep_layers
 from compactor.models.tokenizer import pad_id
@@ -109,7 +110,7 @@ class LatencyTable:
         write_json(folder / "table.json", told)
 
     def _identity(self, graphs: dict[str, Graph]) -> dict[str, Any]:
-        """Return what the times depend on: shapes, not weights; the target, and the machine, for times are never carried to another."""
+        """Return what the times depend on: shapes, not weights; target, machine and runtime, for times are never carried to another."""
         model, work = self.course.model, self.course.work
         encoder = describe(model)
         return {
@@ -122,9 +123,7 @@ class LatencyTable:
             "graphs": sorted(graphs),
             "precision": self.aim.precision,
             "task": work.task.name,
-            "target": work.target.key(),
-            "machine": machine(),
-            "onnxruntime": versions().get("onnxruntime"),
+            **surroundings(work.target),
             "version": VERSION,
         }
 

@@ -100,9 +100,10 @@ class Teacher(Stage):
         torch.manual_seed(seed)
         labels = work.data.labels
         model = self._from_config(work, seed) if self.config else self._from_checkpoint(work)
+        # Counted first: a family that is not known is refused before it is trained.
+        work.facts["parameters"] = parameter_count(model)
         if self.train is not None:
             self._train(model, work, self.train)
-        work.facts["parameters"] = parameter_count(model)
         work.facts["validation"] = validation_value(model, work, work.folder)
         save(model, work.folder, work.folder, labels=labels)
         if self.load_in is not None:

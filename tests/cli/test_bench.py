@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from compactor.cli.main import main
+from compactor.measuring import latency
 
 onnx = pytest.importorskip("onnx")
 
@@ -122,6 +123,33 @@ def test_bad_input_is_one_line(
     shown = capsys.readouterr().err.strip()
     assert word in shown
     assert "Traceback" not in shown
+
+
+@pytest.mark.parametrize(
+    ("report", "code", "hint"),
+    [
+        ('{"schema": 1, "rows": [', "R121", "run the profile again"),
+        (None, "R120", "name a run folder"),
+        ('{"schema": 1}', "R121", ""),
+    ],
+)
+def test_a_report_that_cannot_be_added_to_is_told_before_anything_is_timed(
+    models: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    report: str | None,
+    code: str,
+    hint: str,
+) -> None:
+    monkeypatch.setattr(latency, "measure", lambda *given, **options: pytest.fail("it was timed"))
+    (tmp_path / "run").mkdir()
+    if report is not None:
+        (tmp_path / "run" / "report.json").write_text(report)
+    assert main(["bench", models[0], "--add-to", str(tmp_path / "run")]) == (1 if report else 4)
+    told = capsys.readouterr().err
+    assert told.startswith(f"{code}: ")
+    assert hint in told
 
 
 def test_everything_at_once_on_a_foreign_model(models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -118,3 +118,17 @@ def test_the_examples_name_files_that_are_there() -> None:
     assert runtime["network_mode"] == "none"
     assert services["arm-edge"]["platform"] == "linux/arm64"
     assert services["server-gpu"]["deploy"]["resources"]["reservations"]["devices"][0]["driver"] == "nvidia"
+
+
+def test_the_examples_that_write_run_as_the_user_that_the_command_line_names() -> None:
+    yaml = pytest.importorskip("ruamel.yaml")
+    text = (ROOT / "docker" / "compose.yaml").read_text(encoding="utf-8")
+    services = yaml.YAML(typ="safe", pure=True).load(text)["services"]
+    users = {service["user"] for name, service in services.items() if name != "runtime"}
+    assert users == {"${COMPACTOR_UID:-10001}:${COMPACTOR_GID:-10001}"}
+    # What a shell knows and does not export, compose does not see.
+    assert set(re.findall(r"\$\{(\w+)", text)) == {"BUNDLE", "COMPACTOR_UID", "COMPACTOR_GID"}
+    readme = (ROOT / "docker" / "README.md").read_text(encoding="utf-8")
+    told, _, after = readme.partition("run --rm laptop-cpu run profiles/")
+    assert after
+    assert "export COMPACTOR_UID=$(id -u) COMPACTOR_GID=$(id -g)" in told

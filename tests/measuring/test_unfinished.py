@@ -95,6 +95,28 @@ def test_it_goes_on_after_the_finished_passes(
     assert list(cache.iterdir()) == [], "a finished measurement leaves nothing"
 
 
+def test_a_cut_while_workers_answer_side_by_side(
+    subject: Subject, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*given: Any) -> None:
+        raise StageError("M210", "cut", "again")
+
+    def run_with_workers(reporter: Heard) -> Any:
+        how: dict[str, Any] = {"folder_for_raw": tmp_path / "raw", "seconds": 1, "workers": 1}
+        return measure([subject], TARGET, reporter=reporter, runner=Cuttable(), **how)["chain"]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(passes, "flood", cut)
+        with pytest.raises(StageError, match="M210"):
+            run_with_workers(Heard())
+    heard = Heard()
+    found = run_with_workers(heard)
+    assert [sentence[-11:] for sentence in heard.said if " of 3" in sentence] == ["pass 3 of 3"]
+    assert [row["workers"] for row in found.throughput] == [1]
+    assert found.throughput[0]["n"] > 0
+    assert list(cache.iterdir()) == []
+
+
 def test_another_measurement_does_not_take_its_passes(
     subject: Subject, make_model: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.model
 
 from compactor.models import load, parameter_count, save  # noqa: E402
-from compactor.models.families import describe  # noqa: E402
+from compactor.models.families import describe, is_layered  # noqa: E402
 from compactor.models.layers import keep_layers  # noqa: E402
 from compactor.pruning.prediction import predicted_parameters  # noqa: E402
 from compactor.pruning.width import cut, finish, mask, trace, units  # noqa: E402
@@ -81,6 +81,16 @@ def test_the_parts_are_found(family, made):
     }
     counted = parameter_count(made)
     assert counted["embeddings"] + counted["encoder"] + counted["head"] == counted["total"]
+
+
+def test_known_layers_after_embeddings_that_are_not_known_make_no_family():
+    """RoFormer's layers are named as BERT's, and it has no table of positions."""
+    roformer = tiny.model("roformer", layers=1)
+    assert not is_layered(roformer)
+    for told in (describe, parameter_count):
+        with pytest.raises(StageError, match="roformer has no embeddings and layers of a known shape") as raised:
+            told(roformer)
+        assert raised.value.problem.code == "L120"
 
 
 def test_masking_and_cutting_agree_to_nothing(made):

@@ -92,6 +92,25 @@ def test_first_vectors_may_come_from_another_model_with_other_ids(tmp_path: Path
     assert float((rows - rows.flip(0)).abs().max()) > 0.1
 
 
+@pytest.mark.parametrize("init", ["encoder", "table"])
+def test_rows_beyond_the_pieces_of_a_teacher_without_special_pieces_begin_at_zero(tmp_path: Path, init: str) -> None:
+    from tokenizers import Tokenizer, models
+
+    from compactor.models.tokenizer import write_tokenizer
+    from tests.pruning import tiny as families
+
+    letters = {letter: number for number, letter in enumerate("abcdefghijklmnop")}
+    write_tokenizer(Tokenizer(models.BPE(letters, [])), tmp_path, settings={}, length=32, pad=0)
+    teacher = families.model("qwen2", layers=1, pieces=20)
+    settings = StaticStudent(hidden=8, head=6, init=init)  # type: ignore[arg-type]
+    student, facts = build_student(teacher, settings, task=students.TASK, tokenizer=tmp_path)
+    table = student.embeddings.weight.detach()
+    assert table.isfinite().all()
+    assert table[16:].abs().sum() == 0
+    assert table[1:16].abs().sum(dim=1).min() > 0
+    assert 0 < facts["variance_kept"] <= 1
+
+
 def _reversed(text: str) -> str:
     """Return tokenizer.json with the ids of the words 5 to 15 in reverse."""
     import json

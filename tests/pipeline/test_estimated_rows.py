@@ -13,6 +13,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("pydantic")
 
 from compactor.cli.plan import cannot_be_timed_here
+from compactor.pipeline import estimated_rows, probe
 from compactor.pipeline.estimated_rows import estimated_line
 from compactor.targets import load_target
 from tests.measuring.conftest import make_model  # noqa: F401  the tiny graphs
@@ -37,6 +38,18 @@ def test_nothing_is_guessed(make_model: Callable[..., Path]) -> None:  # noqa: F
     assert "8 tokens" in line(model)
     model.write_bytes(b"broken")
     assert line(model) == ""
+
+
+def test_a_graph_without_lengths_has_cells_of_one_size(
+    make_model: Callable[..., Path],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = make_model("chain", 2).parent
+    (folder / "interface.json").write_text("{}")
+    monkeypatch.setattr(probe, "encoded", lambda *given: SimpleNamespace(lengths=[1, 1]))
+    target = load_target("arm-edge")
+    cells = estimated_rows._cells(None, target, folder)  # type: ignore[arg-type]
+    assert [(cell["batch"], cell["length"]) for cell in cells] == [(1, "data"), *((batch, None) for batch in target.batches)]
 
 
 def test_only_what_cannot_be_timed_here_is_estimated() -> None:

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from compactor.cli.main import main
-from compactor.measuring import providers
-from compactor.pipeline import elsewhere, kept_times, timing
+from compactor.measuring import surroundings
+from compactor.pipeline import elsewhere, timing
 from compactor.pipeline.kept_times import conditions
 from compactor.pipeline.timing import time_rows
 from compactor.targets import load_target
@@ -59,8 +59,8 @@ def test_what_was_withheld_or_not_taken_is_not_kept(took, code):
 def test_every_package_of_onnxruntime_and_the_gpu_count(monkeypatch):
     def told(target, gpu="A", **installed):
         packages = {"numpy": "2", **{name.replace("_", "-"): version for name, version in installed.items()}}
-        monkeypatch.setattr(providers, "installed_packages", lambda: packages)
-        monkeypatch.setattr(kept_times, "gpus", lambda: [gpu])
+        monkeypatch.setattr(surroundings, "installed_packages", lambda: packages)
+        monkeypatch.setattr(surroundings, "gpus", lambda: [gpu])
         return conditions(session_of(target=target), load_target(target), quick=False)
 
     assert told("server-gpu", onnxruntime_gpu="1.28") != told("server-gpu", onnxruntime_gpu="1.29")

@@ -23,6 +23,9 @@ def test_coverage_and_times_of_the_mix_are_a_line_of_the_report(record):
     expected = "| 90.0 % | 91.0 % | 90.0 %, 10.0 % | 0.842 | 0.500 [0.450, 0.550] | 4.40 | 4.00 [3.90, 4.10] | 4.50 | 8.0x |"
     assert expected in markdown(parse_report(record))
     assert "Cascades" in page(parse_report(record))
+    row["facts"] = {"cascade": {"confidence": 0.9997}}
+    assert "| 0.9997 |" in markdown(parse_report(record))
+    row["facts"] = {"cascade": {"confidence": 0.842}}
     row["cascade"] = {**TOLD, "mix": {}}
     assert "| 0.842 | not measured | not measured | not measured | not measured | not measured |" in markdown(
         parse_report(record)

@@ -37,6 +37,16 @@ def test_the_quantized_teacher_is_held_against_the_packaged_model(record):
     assert "the packaged model is 2.8\u00d7 smaller (8.52 MB against 24.0 MB)" in sentence
 
 
+def test_a_larger_model_is_not_called_smaller(record):
+    teacher, control = record["rows"][0], record["controls"][1]
+    record["rows"][-1]["size_bytes"] = 3 * control["size_bytes"]
+    assert "the packaged model is 3.00\u00d7 larger (" in told(record)["teacher_int8"]
+    control["size_bytes"] = teacher["size_bytes"]
+    assert " and is the same size as the teacher itself and " in told(record)["teacher_int8"]
+    control["size_bytes"] = 2 * teacher["size_bytes"]
+    assert " and is 2.00\u00d7 larger and " in told(record)["teacher_int8"]
+
+
 def test_controls_that_could_not_be_measured_say_so(record):
     for row in record["controls"]:
         row |= {"quality": None, "latency_ms": [], "size_bytes": None, "evidence": None}

@@ -32,6 +32,15 @@ def test_three_panels_with_words(record):
     assert "\u22120.4 points" in quality
 
 
+def test_small_changes_are_told_and_what_subtraction_left_behind_is_none(record):
+    for row, median in zip(record["rows"], (0.3, 0.1 + 0.2, 0.29958), strict=False):
+        row["latency_ms"][0] |= {"p50": median, "ci95_p50": None}
+        row["evidence"] = "measured"
+    _, time, _ = waterfalls(parse_report(record))
+    assert "0.0 ms" in time
+    assert "\u22120.000420 ms" in time
+
+
 def test_nothing_measured_draws_tracks_only(bare):
     for panel in waterfalls(parse_report(bare)):
         assert "not measured" in panel

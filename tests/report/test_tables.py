@@ -6,8 +6,10 @@ import json
 import re
 
 from compactor.report.csv_table import COLUMNS, csv_table
+from compactor.report.html import page
 from compactor.report.key_figures import key_figures
 from compactor.report.markdown import markdown
+from compactor.report.part_tables import latency_table
 from compactor.report.reading import parse_report
 from compactor.report.stage_table import stage_tables
 from compactor.report.terminal import render
@@ -62,6 +64,16 @@ def test_csv_leaves_empty_what_was_not_measured(record, bare):
     assert line["quality"] == line["seconds"] == ""
 
 
+def test_csv_has_all_parts_of_a_cascade(record):
+    row = record["rows"][-1]
+    row["size_by_part"]["larger"] = 22_000_000
+    row["size_bytes"] += 22_000_000
+    lines = [line for line in csv.DictReader(io.StringIO(csv_table(parse_report(record)))) if line["row"] == row["id"]]
+    for line in lines:
+        parts = [int(value) for name, value in line.items() if name.startswith("size_") and name != "size_bytes"]
+        assert sum(parts) == int(line["size_bytes"])
+
+
 def test_csv_names_are_no_formulas(record):
     record["name"] = "=1+1"
     first = next(csv.DictReader(io.StringIO(csv_table(parse_report(record)))))
@@ -75,6 +87,23 @@ def test_a_run_without_times_has_no_table_of_them(record):
     assert [title for table in stage_tables(parse_report(record)) for title in re.findall("<caption>(.*?)<", table)] == [
         "What each row is worth"
     ]
+
+
+def test_images_have_one_size_and_no_tokens(record):
+    record["task"] = "image-classification"
+    record["also"] = [{"row": "package", "target": "host", "via": "local", "latency_ms": None}]
+    for row in record["rows"] + record["controls"]:
+        row["latency_ms"] = [cell | {"length": None} for cell in row["latency_ms"][:1]]
+    record["also"][0]["latency_ms"] = record["rows"][-1]["latency_ms"]
+    shown = [page(parse_report(record)), markdown(parse_report(record)), render(record)]
+    assert all("batch 1, one size" in text for text in shown)
+    assert not any("tokens" in text or "None" in text for text in shown)
+    assert "one size" in str(latency_table(parse_report(record)))
+    assert {line["length"] for line in csv.DictReader(io.StringIO(csv_table(parse_report(record))))} == {""}
+    for row in record["rows"]:
+        row["latency_ms"] = [cell | {"length": "data"} for cell in row["latency_ms"]]
+    assert "batch 1, real images" in render(record)
+    assert "real lengths" not in page(parse_report(record))
 
 
 def test_terminal(record):
@@ -124,6 +153,19 @@ def test_cost_throughput_and_text_figures_reach_every_table(record):
 
 def test_without_a_price_there_is_no_column_of_costs(record):
     assert "a million answers" not in str(stage_tables(parse_report(record))[1])
+
+
+def test_the_tile_of_sizes_tells_smaller_from_larger_and_alike(record):
+    teacher = record["rows"][0]["size_bytes"]
+    for size, sentence in (
+        (teacher // 2, "2.0\u00d7 smaller than the teacher"),
+        (2 * teacher, "2.00\u00d7 larger than the teacher"),
+        (teacher, "the same size as the teacher"),
+    ):
+        record["rows"][-1]["size_bytes"] = size
+        report = parse_report(record)
+        assert sentence in str(key_figures(report))
+        assert sentence.removesuffix(" than the teacher").removesuffix(" as the teacher") in str(stage_tables(report)[0])
 
 
 def test_a_quality_without_its_number_of_rows_is_shown_without(record):

@@ -13,11 +13,34 @@ from compactor.report import words
         (1_210_000, "1.21 MB"),
         (999_960, "1.00 MB"),
         (123_456_789, "123 MB"),
+        (412, "0.000412 MB"),
         (0, "0 MB"),
     ],
 )
 def test_megabytes_have_three_figures(value, text):
     assert words.megabytes(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.00028, "0.000280"),
+        (0.0123, "0.0123"),
+        (0.9996, "1.00"),
+        (0.09996, "0.100"),
+        (9.996, "10.0"),
+        (-0.0456, "\u22120.0456"),
+    ],
+)
+def test_small_figures_have_three_too(value, text):
+    assert words.significant(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.842, "0.842"), (0.9997, "0.9997"), (0.99996, "0.99996"), (1.0, "1.00"), (0.0, "0"), (0.05, "0.0500")]
+)
+def test_a_probability_is_not_rounded_to_one(value, text):
+    assert words.probability(value) == text
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,26 @@ def test_pieces_from_cooccurrence_a_linear_second_teacher_and_hidden_pieces(data
 
 
 @pytest.mark.model
+def test_a_family_that_is_not_known_is_refused_before_it_is_trained(
+    data: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.models.folders import write_vocabulary
+    from tests.pruning import tiny
+
+    model = tiny.model("roformer", layers=1)
+    model.config.id2label = dict(enumerate(data.labels))
+    model.config.label2id = {label: number for number, label in model.config.id2label.items()}
+    model.save_pretrained(tmp_path / "roformer")
+    write_vocabulary(tmp_path / "roformer")
+    monkeypatch.setattr(Teacher, "_train", lambda *given: pytest.fail("it was trained"))
+    for train in ({}, {"train": TRAIN}):
+        work = make_work(tmp_path, f"teacher-{len(train)}", data)
+        with pytest.raises(StageError, match="model family roformer") as raised:
+            Teacher.model_validate({"model": str(tmp_path / "roformer"), **train}).run(None, work)
+        assert raised.value.problem.code == "L120"
+
+
+@pytest.mark.model
 def test_a_base_model_is_fine_tuned(data: Any, tmp_path: Path) -> None:
     from compactor.models import load_checkpoint
     from compactor.models.tokenizer import copy_tokenizer

@@ -26,11 +26,13 @@ class Runner:
         kind: `local`, `ssh`, `emulated`, `docker` or `browser`.
         place_name: where it runs, for people: `pi@board`.
         timed: False where times and memory would say nothing; then only answers may be asked for.
+        keeps: names of the environment variables by which `command()` finds its way; a worker starts without all the others.
     """
 
     kind = "local"
     place_name = "this machine"
     timed = True
+    keeps: tuple[str, ...] = ()
     _held = 0
 
     def command(self) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from compactor.base.environment import machine
 from compactor.base.errors import CompactorError, MissingError, StageError, disk_error
-from compactor.measuring.evidence import Evidence, ThisMachine, local_evidence
+from compactor.measuring.evidence import Evidence, ThisMachine, architecture, local_evidence
 from compactor.measuring.runners._contract import Runner, with_weights
 from compactor.measuring.runners._ssh_errors import last_line
 from compactor.measuring.worker_file import worker_file
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 THERE = "/compactor"
 LIMIT_SECONDS = 120
+FOLDER_MODE, FILE_MODE = 0o755, 0o644  # the image's user is another one, and the umask here may leave others nothing
 # Nothing that the model needs, and everything that a stray image could misuse, is taken away.
 CONFINED = (
     "--network",
@@ -33,7 +34,27 @@ CONFINED = (
     "--pids-limit",
     "256",
 )
-MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+# How docker and podman find their engine. They are the client's alone: a container sees what `--env` names and nothing else.
+FINDS_ENGINE = (
+    "DOCKER_HOST",
+    "DOCKER_CONTEXT",
+    "DOCKER_CONFIG",
+    "DOCKER_CERT_PATH",
+    "DOCKER_TLS",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_API_VERSION",
+    "CONTAINER_HOST",
+    "CONTAINER_CONNECTION",
+    "CONTAINER_SSHKEY",
+    "CONTAINERS_CONF",
+    "CONTAINERS_STORAGE_CONF",
+    "SSH_AUTH_SOCK",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_RUNTIME_DIR",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "USERPROFILE",
+)
 
 
 class DockerRunner(Runner):
@@ -44,6 +65,7 @@ class DockerRunner(Runner):
     """
 
     kind = "docker"
+    keeps = FINDS_ENGINE
 
     def __init__(self, image: str, *, gpu: bool = False) -> None:
         """Remember the image; it must be there, nothing is pulled. `gpu` gives the container the machine's GPUs."""
@@ -57,7 +79,7 @@ class DockerRunner(Runner):
     @property
     def timed(self) -> bool:  # type: ignore[override]
         """Whether the container runs on this machine's own architecture."""
-        return self._machine in ("", machine()["machine"])
+        return self._machine in ("", architecture(machine()["machine"]))
 
     def open(self) -> None:
         """Look for the engine and the image, and make the shared folder.
@@ -77,10 +99,10 @@ class DockerRunner(Runner):
             raise MissingError(
                 "M232", f"there is no image {self.image} here", f"docker pull {self.image}, or build it; see docker/"
             )
-        self._machine = MACHINES.get(found.stdout.strip(), found.stdout.strip())
+        self._machine = architecture(found.stdout.strip())
         with ExitStack() as opening:
             self._shared = Path(opening.enter_context(tempfile.TemporaryDirectory(prefix="compactor-docker-")))
-            self._shared.chmod(0o755)  # the image's user is another one
+            self._shared.chmod(FOLDER_MODE)
             self._placed = {}
             self.place(worker_file())
             self._opened = opening.pop_all()
@@ -105,8 +127,9 @@ class DockerRunner(Runner):
             folder = self._shared / str(len(self._placed))
             try:
                 folder.mkdir()
+                folder.chmod(FOLDER_MODE)
                 for each in with_weights(path):
-                    shutil.copyfile(each, folder / each.name)
+                    Path(shutil.copyfile(each, folder / each.name)).chmod(FILE_MODE)
             except OSError as error:
                 raise disk_error(error, folder) from error
             self._placed[known] = f"{THERE}/{folder.name}/{path.name}"

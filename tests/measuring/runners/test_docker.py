@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from compactor.base.environment import machine
 from compactor.base.errors import MissingError, StageError
 from compactor.measuring.answers_there import same_answers
 from compactor.measuring.evidence import ThisMachine
@@ -30,6 +31,9 @@ run)
     shift 3 # --entrypoint python3 IMAGE
     cd "$source" && exec PYTHON "$source${1#/compactor}" ;;
 esac
+"""
+DOCKER_WITH_HOST = """#!/bin/sh
+echo "$1 ${DOCKER_HOST:-none} ${OMP_WAIT_POLICY:-none}" >> FOLDER/hosts
 """
 HERE = {"x86_64": "amd64", "aarch64": "arm64"}
 
@@ -83,6 +87,38 @@ def test_answers_come_from_the_container(
     assert found.passed
 
 
+def test_a_worker_finds_the_engine_that_was_looked_for(
+    docker: Path, make_model: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (docker / "docker").write_text(DOCKER_WITH_HOST.replace("FOLDER", str(docker)) + (docker / "docker").read_text())
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/user/1000/docker.sock")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    with DockerRunner("known:1") as runner, pytest.raises(StageError):
+        Worker(runner, "chain", {"provider": "CPUExecutionProvider", "model": runner.place(make_model("chain", 1))})
+    found = (docker / "hosts").read_text().splitlines()
+    assert found[0] == "version unix:///run/user/1000/docker.sock ACTIVE"
+    assert found[-1] == "run unix:///run/user/1000/docker.sock none", "and nothing else of what is set here"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no umask")
+@pytest.mark.parametrize("umask", [0o027, 0o077])
+def test_the_user_of_the_image_reads_what_is_placed_whatever_the_umask(
+    docker: Path, make_model: Callable[..., Path], umask: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        model = make_model("chain", 1)
+        (model.parent / "model.onnx_data").write_bytes(b"weights")
+        with DockerRunner("known:1") as runner:
+            runner.place(model)
+            modes = {path: path.stat().st_mode & 0o777 for path in [runner._shared, *runner._shared.rglob("*")]}
+    finally:
+        os.umask(before)
+    assert len(modes) == 6, "the folder, and in one each the worker, and the model with its weights"
+    assert {mode for path, mode in modes.items() if path.suffix} == {0o644}
+    assert {mode for path, mode in modes.items() if not path.suffix} == {0o755}
+
+
 def test_another_architecture_is_emulated_by_the_engine(docker: Path) -> None:
     other = "arm64" if platform.machine() == "x86_64" else "amd64"
     (docker / "architecture").write_text(other)
@@ -90,6 +126,21 @@ def test_another_architecture_is_emulated_by_the_engine(docker: Path) -> None:
         assert not runner.timed
         assert runner.evidence(ThisMachine()).kind == "emulated"
         assert runner.evidence(ThisMachine(name="mine", machine=platform.machine())).kind is None
+
+
+@pytest.mark.parametrize(
+    ("named", "image", "timed"),
+    [("arm64", "arm64", True), ("AMD64", "amd64", True), ("aarch64", "arm64", True), ("arm64", "amd64", False)],
+)
+def test_an_architecture_is_known_by_each_of_its_names(
+    docker: Path, monkeypatch: pytest.MonkeyPatch, named: str, image: str, timed: bool
+) -> None:
+    here = {**machine(), "machine": named}
+    monkeypatch.setattr("compactor.measuring.runners.docker.machine", lambda: here)
+    (docker / "architecture").write_text(image)
+    with DockerRunner("known:1") as runner:
+        assert runner.timed is timed
+        assert runner.evidence(ThisMachine()).kind == ("measured" if timed else "emulated")
 
 
 def test_the_gpus_are_handed_in_only_when_wanted() -> None:
