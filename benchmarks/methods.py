@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -120,7 +121,8 @@ def run(made: dict[str, Any], out: Path, threads: int) -> dict[str, Any]:
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         ended = subprocess.run([*command, "--no-timing", "--quiet"], env=environment, capture_output=True, text=True)
         if ended.returncode not in (0, 3):
-            return {"failed": ended.stderr.strip().splitlines()[-1]}
+            told = [line.strip() for line in ended.stderr.splitlines() if re.search(r"\b[A-Z]\d{3}: ", line) or "error" in line]
+            return {"failed": re.sub(r"^.*?(?=[A-Z]\d{3}: )", "", (told or ended.stderr.strip().splitlines())[0])}
     report = json.loads((folder / "report.json").read_text())
     teacher, last = report["rows"][0], report["rows"][-1]
     return {
