@@ -42,6 +42,6 @@ def self_test(timed: Timed, seed: int) -> SelfTest:
             "M112",
             "warning",
             f"the self-test found a difference where there is none: {original} against itself {ratio:.3f} ({low:.3f} to {high:.3f})",
-            f"do not trust differences below {abs(ratio - 1):.0%}; measure again (`run --measure-again`) on a quieter machine",
+            f"do not trust differences below {abs(ratio - 1):.0%}; measure again (a run: with `--measure-again`) on a quieter machine",
         )
     return SelfTest({"subject": original, "cell": cell.name, "ratio": ratio, "ci95": [low, high], "passed": passed}, finding)

@@ -34,9 +34,9 @@ def noise_finding(noises: dict[str, dict[str, Any]]) -> Finding | None:
     contended = any(noise["verdict"] == "contended" for noise in loud.values())
     word = "contended" if contended else "noisy"
     hint = (
-        "stop other work and measure again (`run --measure-again`); ratios and CPU milliseconds hold better than wall times"
+        "stop other work and measure again (a run: with `--measure-again`); ratios and CPU milliseconds hold better than wall times"
         if contended
-        else "measure again (`run --measure-again`), longer or on a quieter machine; ratios hold better than single times"
+        else "measure again (a run: with `--measure-again`), longer or on a quieter machine; ratios hold better than single times"
     )
     return Finding(
         "M110" if contended else "M111",
