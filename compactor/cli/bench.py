@@ -44,12 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure and print; models after the first are compared with the first."""
-    import json
     import tempfile
 
     from compactor.cli._bench_elsewhere import answers_elsewhere, finish
     from compactor.cli._bench_models import make_subjects, parse_shape, read_texts, token_ids
-    from compactor.cli._bench_table import print_table
     from compactor.cli.say import TerminalReporter
     from compactor.measuring.latency import measure
     from compactor.measuring.runners import open_runner
@@ -79,16 +77,25 @@ def run(arguments: argparse.Namespace) -> int:
         records = answers_elsewhere(subjects, target, runner, measured, samples)
         if arguments.sweep:
             result["sweep"] = _sweep(subjects[-1], target, samples, runner, write=arguments.write)
+    _print(result, records, as_json=arguments.json)
+    finish(arguments, records)
+    return 0
+
+
+def _print(result: dict[str, Any], records: dict[str, dict[str, Any]], *, as_json: bool) -> None:
+    """Print the result, with what was answered elsewhere in it."""
+    import json
+
+    from compactor.cli._bench_table import print_table
+
     for name, each in records.items():
         result["models"][name]["answers"] = each["answers"]
         if each["answers"]:
             result["versions"]["onnxruntime"] = each["answers"]["onnxruntime"][1]
-    if arguments.json:
+    if as_json:
         print(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
     else:
         print_table(result)
-    finish(arguments, records)
-    return 0
 
 
 def _count(given: str) -> int:
