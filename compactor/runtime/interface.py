@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
@@ -146,31 +147,15 @@ def _description(folder: Path) -> dict[str, Any]:
 
 
 def _interface(folder: Path, told: dict[str, Any]) -> Interface:
-    inputs = tuple(told["inputs"])
     image = _image(told["image"]) if told.get("image") else None
-    known = FEEDS if image is None else (PIXELS,)
-    strange = [name for name in inputs if name not in known]
-    if strange:
-        raise ValueError(f"input {', '.join(strange)} is not one of {', '.join(known)}")
-    model = folder / _below(told.get("model", "model.onnx"))
-    for path in (model,) if image is not None else (model, folder / "tokenizer.json"):
-        if not path.is_file():
-            sentence = f"{folder} has no {path.relative_to(folder).as_posix()}"
-            raise MissingError("T201", sentence, "give the whole folder, as it was built")
-    answer = str(told.get("answer", "class"))  # not told in folders that older versions made
-    if answer not in ANSWERS:
-        raise ValueError(f"answer {answer} is not one of {', '.join(ANSWERS)}: upgrade compactor")
     labels = told.get("labels") or read_json_file(folder / "labels.json")
     session = told.get("session", {})
-    level = str(session.get("graph_optimization_level", "all"))
-    if level not in GRAPH_LEVELS:
-        raise ValueError(f"graph_optimization_level {level} is not one of {', '.join(GRAPH_LEVELS)}")
     return Interface(
         folder=folder,
-        model=model,
+        model=_model(folder, told, reads_texts=image is None),
         task=str(told["task"]),
-        answer=answer,
-        inputs=inputs,
+        answer=_one_of(ANSWERS, "answer", told.get("answer", "class")),  # not told in folders that older versions made
+        inputs=_inputs(told, FEEDS if image is None else (PIXELS,)),
         output=next(iter(told["outputs"])),
         labels=tuple(str(label) for label in labels),
         max_length=0 if image is not None else int(told["max_length"]),
@@ -179,7 +164,7 @@ def _interface(folder: Path, told: dict[str, Any]) -> Interface:
         precision=str(told["precision"]),
         threads=int(session.get("intra_op_num_threads", 1)),
         spinning=bool(session.get("allow_spinning", False)),
-        graph_level=level,
+        graph_level=_one_of(GRAPH_LEVELS, "graph_optimization_level", session.get("graph_optimization_level", "all")),
         arena=bool(session.get("enable_cpu_mem_arena", True)),
         providers=tuple(told.get("providers") or ("CPUExecutionProvider",)),
         oldest_onnxruntime=str(told.get("oldest_onnxruntime", "")),
@@ -187,6 +172,30 @@ def _interface(folder: Path, told: dict[str, Any]) -> Interface:
         image=image,
         cascade=_rule(told.get("cascade")),
     )
+
+
+def _model(folder: Path, told: dict[str, Any], *, reads_texts: bool) -> Path:
+    """Return the ONNX file, after a look that it and the tokenizer are there."""
+    model = folder / _below(told.get("model", "model.onnx"))
+    for path in (model, folder / "tokenizer.json") if reads_texts else (model,):
+        if not path.is_file():
+            sentence = f"{folder} has no {path.relative_to(folder).as_posix()}"
+            raise MissingError("T201", sentence, "give the whole folder, as it was built")
+    return model
+
+
+def _inputs(told: dict[str, Any], known: tuple[str, ...]) -> tuple[str, ...]:
+    inputs = tuple(told["inputs"])
+    strange = [name for name in inputs if name not in known]
+    if strange:
+        raise ValueError(f"input {', '.join(strange)} is not one of {', '.join(known)}")
+    return inputs
+
+
+def _one_of(known: Collection[str], name: str, value: Any) -> str:
+    if str(value) not in known:
+        raise ValueError(f"{name} {value} is not one of {', '.join(known)}: upgrade compactor")
+    return str(value)
 
 
 def _image(told: dict[str, Any]) -> ImageSettings:
