@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     texts = read_texts(arguments.texts) if arguments.texts else None
     samples = {subject.id: token_ids(subject, texts) for subject in subjects} if texts else None
     with tempfile.TemporaryDirectory(prefix="compactor-bench-") as scratch, runner:
-        raw = arguments.raw or Path(scratch)
+        raw = (arguments.raw or Path(scratch)).resolve()  # `.` has no name, which a row's path of its raw values begins with
         measured = measure(
             subjects,
             target,

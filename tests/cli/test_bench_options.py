@@ -1,0 +1,40 @@
+"""Options of `compactor bench` that say where, how long and of what."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from compactor.cli.main import main
+from compactor.measuring import latency
+from tests.cli.test_bench import make_model
+
+pytest.importorskip("onnx")
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> list[str]:
+    return [str(make_model(tmp_path / "slow" / "model.onnx", 60)), str(make_model(tmp_path / "fast" / "model.onnx", 3))]
+
+
+def test_raw_values_may_be_kept_in_this_folder(
+    models: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert main(["bench", *models, "--quick", "--seconds", "0.5", "--json", "--raw", "."]) == 0
+    row = json.loads(capsys.readouterr().out)["models"]["fast/model.onnx"]["latency_ms"][0]
+    assert (tmp_path / row["raw"]).parent == tmp_path / "here"
+    assert (tmp_path / row["raw"]).is_file()
+    assert row["times_faster_than_first"] is not None
+
+
+def test_a_folder_for_raw_values_that_cannot_be_made_is_told_before_anything_is_timed(
+    models: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(latency, "time_all", lambda *given, **options: pytest.fail("it was timed"))
+    (tmp_path / "file").write_text("")
+    assert main(["bench", models[0], "--raw", str(tmp_path / "file")]) == 1
+    assert capsys.readouterr().err.startswith("R102: cannot write")
