@@ -176,7 +176,7 @@ def _result(
     for subject, path in zip(subjects, paths, strict=True):
         each = measured[subject.id].as_dict()
         each["path"] = str(path)
-        each["size_bytes"] = size_bytes(path) if path.is_dir() else path.stat().st_size
+        each["size_bytes"] = size_bytes(path)
         for row in [*(each["latency_ms"] or []), *([each["end_to_end_ms"]] if each["end_to_end_ms"] else [])]:
             row["times_faster_than_first"] = _faster(first, row, raw) if subject.id != subjects[0].id else None
         models[subject.id] = each

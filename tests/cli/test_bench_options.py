@@ -38,3 +38,15 @@ def test_a_folder_for_raw_values_that_cannot_be_made_is_told_before_anything_is_
     (tmp_path / "file").write_text("")
     assert main(["bench", models[0], "--raw", str(tmp_path / "file")]) == 1
     assert capsys.readouterr().err.startswith("R102: cannot write")
+
+
+def test_weights_beside_a_file_count_to_its_size(models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import onnx
+
+    (tmp_path / "outside").mkdir()
+    file = tmp_path / "outside" / "model.onnx"
+    onnx.save(onnx.load(models[1]), file, save_as_external_data=True, location="model.onnx_data", size_threshold=0)
+    (file.parent / "notes.txt").write_text("not shipped")
+    assert main(["bench", str(file), "--target", "browser", "--json"]) == 0
+    size = json.loads(capsys.readouterr().out)["models"]["model.onnx"]["size_bytes"]
+    assert size == sum((file.parent / name).stat().st_size for name in ("model.onnx", "model.onnx_data"))
