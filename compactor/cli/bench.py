@@ -167,7 +167,6 @@ def _result(
     *,
     kept: bool,
 ) -> dict[str, Any]:
-    from compactor.base.environment import versions
     from compactor.cli._bench_elsewhere import via_of
     from compactor.measuring.size import size_bytes
 
@@ -190,10 +189,19 @@ def _result(
         "via": via_of(runner),
         "place": runner.place_name,
         "machine": runner.machine(),
-        "versions": versions(("onnxruntime", "onnxruntime-gpu", "numpy")),
+        "versions": _versions(first),
         "self_test": first.aa,
         "models": models,
     }
+
+
+def _versions(measured: Measured) -> dict[str, str]:
+    """Return what is installed here; of onnxruntime what the worker told, else the version of whichever package brings it."""
+    from compactor.base.environment import RUNTIMES, versions
+
+    found = versions((*RUNTIMES, "numpy"))
+    brought = next((found[name] for name in RUNTIMES if name in found), "unknown")
+    return {**found, "onnxruntime": str(measured.conditions.get("onnxruntime") or brought)}
 
 
 def _faster(first: Measured, row: dict[str, Any], raw: Path) -> dict[str, Any] | None:

@@ -50,3 +50,18 @@ def test_weights_beside_a_file_count_to_its_size(models: list[str], tmp_path: Pa
     assert main(["bench", str(file), "--target", "browser", "--json"]) == 0
     size = json.loads(capsys.readouterr().out)["models"]["model.onnx"]["size_bytes"]
     assert size == sum((file.parent / name).stat().st_size for name in ("model.onnx", "model.onnx_data"))
+
+
+@pytest.mark.parametrize("package", ["onnxruntime-gpu", "onnxruntime-openvino"])
+@pytest.mark.parametrize("target", ["host", "browser"])
+def test_onnxruntime_may_come_with_another_package(
+    models: list[str], package: str, target: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import onnxruntime
+
+    from compactor.base import environment
+
+    monkeypatch.setattr(environment, "versions", lambda names: {package: "0.7"} if package in names else {})
+    assert main(["bench", models[1], "--quick", "--seconds", "0.5", "--target", target]) == 0
+    version = onnxruntime.__version__ if target == "host" else "0.7"
+    assert f", onnxruntime {version}\n" in capsys.readouterr().out
