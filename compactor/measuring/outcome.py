@@ -14,7 +14,7 @@ from compactor.base.reporter import Reporter
 from compactor.measuring import findings as told
 from compactor.measuring.aa import self_test
 from compactor.measuring.cells import TEXT, Cell
-from compactor.measuring.cost import cost_record
+from compactor.measuring.cost import cost_record, highest_rate
 from compactor.measuring.evidence import Evidence, ThisMachine
 from compactor.measuring.made_up import how_filled, with_sizes
 from compactor.measuring.noise import combine_noise, judge_noise
@@ -117,9 +117,7 @@ def _measured(name: str, judged: Judged, everything: Measurement, aa: dict[str, 
     throughput = floods if isinstance(floods, list) and rows else []
     if not throughput:
         absent["throughput"] = floods if isinstance(floods, str) else "it was not asked for"
-    rates = [row["throughput_per_s"] for row in rows] + [row["texts_per_s"] for row in throughput]
-    known = [rate for rate in rates if rate is not None]
-    cost, absent["cost_per_million"] = cost_record(everything.target, evidence, max(known, default=None))
+    cost, absent["cost_per_million"] = cost_record(everything.target, evidence, highest_rate(rows, throughput))
     memory = _memory(seat)
     bursts = everything.timed.bursts[name]
     times = {cell: rounds_of(bursts[cell]).all for cell in judged.rows}
