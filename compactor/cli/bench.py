@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     from compactor.cli.say import TerminalReporter
     from compactor.measuring.latency import measure
     from compactor.measuring.runners import open_runner
+    from compactor.measuring.sweep import refuse_untimed
 
     target = _target(arguments.target)
     runner = open_runner(arguments.via, target, wheels=arguments.wheels)
@@ -59,6 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     texts = read_texts(arguments.texts) if arguments.texts else None
     samples = {subject.id: token_ids(subject, texts) for subject in subjects} if texts else None
     with tempfile.TemporaryDirectory(prefix="compactor-bench-") as scratch, runner:
+        if arguments.sweep:
+            refuse_untimed(target, runner)
         raw = (arguments.raw or Path(scratch)).resolve()  # `.` has no name, which a row's path of its raw values begins with
         measured = measure(
             subjects,

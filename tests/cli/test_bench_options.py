@@ -65,3 +65,16 @@ def test_onnxruntime_may_come_with_another_package(
     assert main(["bench", models[1], "--quick", "--seconds", "0.5", "--target", target]) == 0
     version = onnxruntime.__version__ if target == "host" else "0.7"
     assert f", onnxruntime {version}\n" in capsys.readouterr().out
+
+
+def test_session_options_that_nobody_timed_are_not_called_the_best(
+    models: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(latency, "measure", lambda *given, **options: pytest.fail("it was measured"))
+    bundle = Path(models[1]).parent
+    (bundle / "manifest.json").write_text('{"schema": 1}')
+    assert main(["bench", str(bundle), "--target", "browser", "--sweep", "--write"]) == 1
+    shown = capsys.readouterr()
+    assert shown.err.startswith("M134: session options of browser cannot be swept: the target browser is wasm32")
+    assert shown.out == ""
+    assert (bundle / "manifest.json").read_text() == '{"schema": 1}'
