@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compactor.cli._numbers import count, seconds
+
 if TYPE_CHECKING:
     from compactor.measuring.evidence import ThisMachine
     from compactor.measuring.latency import Measured, Subject
@@ -32,11 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="shape of an input, or size of a free dimension, that cannot be guessed",
     )
     add("--scenario", choices=SCENARIOS, help="only the cells of one of MLPerf's scenarios, or of texts of changing lengths")
-    add("--workers", type=_count, default=0, metavar="N", help="throughput of 1, 2, ... N processes side by side, and energy")
+    add("--workers", type=count, default=0, metavar="N", help="throughput of 1, 2, ... N processes side by side, and energy")
     add("--sweep", action="store_true", help="try session options on the last model: threads, graph level, spinning, arena")
     add("--write", action="store_true", help="with --sweep: write the best options into the bundle's manifest")
     add("--quick", action="store_true", help="fewer cells and fewer runs")
-    add("--seconds", type=float, metavar="S", help="time to spend on timed runs (default: 50, quick 10)")
+    add("--seconds", type=seconds, metavar="S", help="time to spend on timed runs (default: 50, quick 10)")
     add("--raw", type=Path, metavar="DIR", help="keep the raw values here")
     add("--json", action="store_true", help="print the result as JSON")
     add_elsewhere(parser)
@@ -99,13 +101,6 @@ def _print(result: dict[str, Any], records: dict[str, dict[str, Any]], *, as_jso
         print(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
     else:
         print_table(result)
-
-
-def _count(given: str) -> int:
-    count = int(given)
-    if count < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return count
 
 
 def _check(arguments: argparse.Namespace) -> None:

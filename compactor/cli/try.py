@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compactor.cli._numbers import count
+
 if TYPE_CHECKING:
     from compactor.runtime import Model
 
@@ -20,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, help="folder of a bundle, or of an ONNX model with interface.json")
     parser.add_argument("text", help="the text or the path of an image, or - to read one a line from standard input")
     parser.add_argument("--pair", default=None, metavar="TEXT", help="second sentence, for a model that compares two")
-    parser.add_argument("--threads", type=int, default=None, metavar="N", help="threads (default: what the bundle recommends)")
+    parser.add_argument(
+        "--threads", type=count, default=None, metavar="N", help="threads (default: what the bundle recommends)"
+    )
     parser.add_argument(
         "--provider", default=None, metavar="NAME", help="onnxruntime execution provider (default: the bundle's)"
     )
