@@ -13,7 +13,7 @@ from compactor.base.finding import Finding
 from compactor.base.reporter import Reporter
 from compactor.measuring import findings as told
 from compactor.measuring.aa import self_test
-from compactor.measuring.cells import TEXT, Cell
+from compactor.measuring.cells import DATA, TEXT, Cell
 from compactor.measuring.cost import cost_record, highest_rate
 from compactor.measuring.evidence import Evidence, ThisMachine
 from compactor.measuring.made_up import how_filled, with_sizes
@@ -168,7 +168,7 @@ def _conditions(seat: Seat, everything: Measurement) -> dict[str, Any]:
         **seat.subject.session,
         "cores": ready.get("cores"),
         "inputs": [
-            {**each, "filled": how_filled(each, seat.subject.tokens, seat.subject.table_rows)}
+            {**each, "filled": how_filled(each, seat.subject.tokens, seat.subject.table_rows, beside_real=DATA in seat.lengths)}
             for each in with_sizes(ready["inputs"], seat.subject.shapes)
         ],
         "io_binding": target.io_binding,
