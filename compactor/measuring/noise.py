@@ -21,6 +21,7 @@ MOST_OTHERS = 0.25  # cores that other processes kept busy
 MOST_DRIFT = 0.05  # between the medians of the two halves
 MOST_SPREAD = 0.05  # median absolute deviation over the median
 LEAST_CLOCK = 0.7  # of the highest: all cores of common processors together run at 0.75 to 0.9 of what one may reach
+WIDER = 1.1  # than the interval asked for: the look that ends a cell draws fewer samples than the figure that is told
 SECOND_NS = 1e9
 LOWER_IS_WORSE = frozenset({"cpu_use", "clock"})
 
@@ -67,7 +68,8 @@ def judge_noise(
         "clock": float(np.median(clocks)) if clocks else None,
     }
     flags = _flags(numbers, threads, tells=on_cpu and threads == 1 and numbers["cpu_use"] is not None)
-    if interval is None or (interval[1] - interval[0]) / (interval[1] + interval[0]) > 2 * wanted_interval:
+    # The sum of the ends is twice their middle: this is half the width over the middle, as it was asked for.
+    if interval is None or (interval[1] - interval[0]) / (interval[1] + interval[0]) > WIDER * wanted_interval:
         flags.append("few_samples")
     return {"verdict": verdict(flags), "flags": flags, **numbers}
 

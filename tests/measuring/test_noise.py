@@ -132,6 +132,8 @@ def test_spread_is_seen_but_not_that_of_other_lengths() -> None:
 
 def test_a_wide_interval_is_told() -> None:
     assert judge(bursts(), interval=(0.8, 1.2))["flags"] == ["few_samples"]
+    assert judge(bursts(), interval=(0.95, 1.05))["flags"] == ["few_samples"]  # 5 % to either side, where 3 % were asked for
+    assert judge(bursts(), interval=(0.97, 1.03))["flags"] == []
     assert judge(bursts(), interval=None)["flags"] == ["few_samples"]
 
 
