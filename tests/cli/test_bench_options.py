@@ -78,3 +78,23 @@ def test_session_options_that_nobody_timed_are_not_called_the_best(
     assert shown.err.startswith("M134: session options of browser cannot be swept: the target browser is wasm32")
     assert shown.out == ""
     assert (bundle / "manifest.json").read_text() == '{"schema": 1}'
+
+
+def test_a_file_beside_the_model_that_is_cut_is_told(
+    models: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    beside = Path(models[1]).parent
+    (tmp_path / "texts.txt").write_text("a text\n")
+    monkeypatch.setattr(latency, "measure", lambda *given, **options: pytest.fail("it was measured"))
+    for name in ("tokenizer.json", "manifest.json"):
+        (beside / name).write_text('{"schema": 1,')
+        assert main(["bench", models[1], "--texts", str(tmp_path / "texts.txt")]) == 1
+        assert capsys.readouterr().err.startswith(f"M135: {beside / name} cannot be read: ")
+
+
+def test_a_file_beside_the_model_that_describes_something_else_is_passed_over(
+    models: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (Path(models[1]).parent / "manifest.json").write_text('[{"a": 1}]')
+    assert main(["bench", models[1], "--target", "browser"]) == 0
+    assert "model.onnx: " in capsys.readouterr().out
