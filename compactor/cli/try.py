@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _ask(model: Model, text: str, pair: str | None) -> Any:
     """Return the answer: a label, several, a number, spans; of a model for embeddings, the numbers."""
-    return model.embed(text)[0].tolist() if model.interface.answer == "vector" else model(text, pair)
+    return model.logits(text, pair)[0].tolist() if model.interface.answer == "vector" else model(text, pair)
 
 
 def _answered_by(model: Any, text: str, pair: str | None) -> dict[str, Any]:

@@ -67,6 +67,16 @@ def test_try_with_two_sentences(compactor, built, monkeypatch):
     assert json.loads(lines)["score"] == json.loads(out)["score"]
 
 
+def test_try_does_not_pass_over_a_second_sentence_that_the_model_cannot_read(compactor, folder, tmp_path):
+    manifest = tmp_path / folder / "manifest.json"
+    for answer in ("class", "vector"):
+        manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "answer": answer}))
+        assert compactor("try", folder, "one")[0] == 0
+        status, out, err = compactor("try", folder, "one", "--pair", "two")
+        assert (status, out) == (1, ""), answer
+        assert err.startswith("T207: this model reads one sentence: leave pairs out"), answer
+
+
 def test_try_without_the_second_sentence_says_so(compactor, built):
     status, _, err = compactor("try", str(built["pair"]), "one")
     assert status == 1
