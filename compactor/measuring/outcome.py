@@ -85,7 +85,6 @@ def _judge(name: str, everything: Measurement) -> Judged:
             pressure=pressure,
             others=timed.others(cell),
             threads=threads,
-            cores=everything.here["cores"],
             interval=row["ci95_p50"],
             wanted_interval=plan.interval,
             on_cpu=target.provider == CPU,

@@ -25,7 +25,7 @@ def bursts(count: int = 10, runs: int = 20, *, spread: float = 0.0, **changes: A
 
 
 def judge(given: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
-    known = {"pressure": 0.0, "threads": 1, "cores": 2, "interval": (0.99, 1.01), "wanted_interval": 0.03}
+    known = {"pressure": 0.0, "threads": 1, "interval": (0.99, 1.01), "wanted_interval": 0.03}
     return judge_noise(given, **{**known, **changes})
 
 
