@@ -53,7 +53,6 @@ def run(arguments: argparse.Namespace) -> int:
     from compactor.cli.say import TerminalReporter
     from compactor.measuring.latency import measure
     from compactor.measuring.runners import open_runner
-    from compactor.measuring.sweep import refuse_untimed
 
     target = _target(arguments.target)
     runner = open_runner(arguments.via, target, wheels=arguments.wheels)
@@ -62,8 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     texts = read_texts(arguments.texts) if arguments.texts else None
     samples = {subject.id: token_ids(subject, texts) for subject in subjects} if texts else None
     with tempfile.TemporaryDirectory(prefix="compactor-bench-") as scratch, runner:
-        if arguments.sweep:
-            refuse_untimed(target, runner)
+        _check_there(arguments, target, runner)
         raw = (arguments.raw or Path(scratch)).resolve()  # `.` has no name, which a row's path of its raw values begins with
         measured = measure(
             subjects,
@@ -117,6 +115,14 @@ def _check(arguments: argparse.Namespace) -> None:
     last = arguments.models[-1]
     if arguments.write and (not last.is_dir() or beside(model_file(last), "manifest.json") is None):
         raise ProfileError([Problem("M133", f"{last} is no bundle, its options cannot be written", "leave --write out")])
+
+
+def _check_there(arguments: argparse.Namespace, target: Target | ThisMachine, runner: Runner) -> None:
+    """Refuse what only the open way can tell: session options that nothing would be timed with."""
+    from compactor.measuring.sweep import refuse_untimed
+
+    if arguments.sweep:
+        refuse_untimed(target, runner)
 
 
 def _target(name: str) -> Target | ThisMachine:
