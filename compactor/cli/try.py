@@ -104,11 +104,31 @@ def _place(each: dict[str, Any]) -> str:
 
 
 def _texts(arguments: argparse.Namespace, pair: bool) -> Iterator[tuple[str, str | None]]:
-    import sys
-
     if arguments.text != "-":
         yield arguments.text, arguments.pair
         return
-    for line in sys.stdin:
+    for line in _lines():
         text, tab, second = line.rstrip("\n").partition("\t") if pair else (line.rstrip("\n"), "", "")
         yield text, second if tab else arguments.pair
+
+
+def _lines() -> Iterator[str]:
+    """Yield the lines of standard input.
+
+    Raises:
+        CompactorError: T208 it is not UTF-8.
+    """
+    import sys
+
+    from compactor.base.errors import CompactorError
+
+    lines = iter(sys.stdin)
+    while True:
+        try:
+            line = next(lines)
+        except StopIteration:
+            return
+        except UnicodeDecodeError as error:
+            told = f"standard input is not UTF-8: byte 0x{error.object[error.start]:02x}"
+            raise CompactorError("T208", told, "convert it first, as with iconv -f latin1 -t utf-8") from error
+        yield line

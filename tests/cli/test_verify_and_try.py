@@ -58,6 +58,13 @@ def test_try_reads_lines(compactor, folder, monkeypatch):
     assert [json.loads(line)["text"] for line in out.splitlines()] == ["my money", "parcel", ""]
 
 
+def test_try_tells_lines_that_are_not_utf8(compactor, folder, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a caf\xe9\n"), encoding="utf-8"))
+    status, out, err = compactor("try", folder, "-")
+    assert (status, out) == (1, "")
+    assert err.startswith("T208: standard input is not UTF-8: byte 0xe9 (")
+
+
 def test_try_with_two_sentences(compactor, built, monkeypatch):
     pair = str(built["pair"])
     status, out, _ = compactor("try", pair, "one", "--pair", "two", "--json")
