@@ -112,6 +112,18 @@ def test_what_is_probed_is_what_is_there() -> None:
     assert worth_of(mine) == "measured"
 
 
+def test_apples_own_processors_have_dot_products_though_macos_lists_no_instruction_sets() -> None:
+    from ruamel.yaml import YAML
+
+    mac = {**LAPTOP, "machine": "arm64", "system": "Darwin 24.1", "instruction_sets": []}
+    intel = {**mac, "machine": "x86_64"}
+    found = [
+        YAML(typ="safe", pure=True).load(target_yaml("mac", each, provider="CPUExecutionProvider", onnxruntime=None))
+        for each in (mac, intel)
+    ]
+    assert [each["int8_dot_product"] for each in found] == [True, False]
+
+
 def worth_of(target: object) -> str | None:
     return reachable.ways(target, LAPTOP, CPU_ONLY)[0].evidence  # type: ignore[arg-type]
 
