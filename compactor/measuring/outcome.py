@@ -103,6 +103,7 @@ def _findings(everything: Measurement, noises: dict[str, dict[str, Any]]) -> lis
         told.quota_finding(everything.here, threads),
         told.governor_finding(noises, everything.here.get("governor")),
         told.proxy_finding(everything.evidence),
+        told.memory_finding({name: _peak(seats[name]) for name in noises}, target.name, getattr(target, "memory_mb", None)),
         *(told.cpu_nodes_finding(name, target.provider, seats[name].readies[-1].get("assignment")) for name in noises),
     ]
     return [finding for finding in found if finding is not None]
@@ -127,7 +128,7 @@ def _measured(name: str, judged: Judged, everything: Measurement, aa: dict[str, 
         throughput_per_s=max((row["throughput_per_s"] for row in rows), default=None),
         load_ms=float(np.median([ready["load_ms"] for ready in seat.readies])) if rows else None,
         first_ms=float(np.median(seat.firsts)) if rows else None,
-        peak_memory_bytes=max((look["peak_memory_bytes"] for look in seat.looks if look["peak_memory_bytes"]), default=None),
+        peak_memory_bytes=_peak(seat),
         memory_bytes=memory,
         evidence=evidence,
         noise=judged.noise,
@@ -143,6 +144,11 @@ def _measured(name: str, judged: Judged, everything: Measurement, aa: dict[str, 
         cost_per_million=cost,
         absent={figure: reason for figure, reason in absent.items() if reason},
     )
+
+
+def _peak(seat: Seat) -> int | None:
+    """Return the largest resident memory of the processes that ran all cells, in bytes."""
+    return max((look["peak_memory_bytes"] for look in seat.looks if look["peak_memory_bytes"]), default=None)
 
 
 def _memory(seat: Seat) -> dict[str, int | None]:

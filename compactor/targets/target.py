@@ -48,7 +48,9 @@ class Target(Settings):
     precisions: tuple[Precision, ...] = setting(("fp32", "int8"), doc="precisions the provider has kernels for")
     threads: int = setting(1, doc="threads of one session", ge=1)
     spinning: bool = setting(False, doc="let idle onnxruntime threads spin; only for a server that runs nothing else")
-    memory_mb: int | None = setting(None, doc="memory of the device", ge=16)
+    memory_mb: int | None = setting(
+        None, doc="memory of the device, in 2^20 bytes; a model that takes more is told (M123)", ge=16
+    )
     oldest_onnxruntime: str = setting(
         "1.16", doc="oldest runtime in the field; decides opset and IR version", pattern=r"^\d+\.\d+"
     )
