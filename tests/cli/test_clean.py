@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from compactor.pipeline.store import Label, Store
+from tests.cli.conftest import Typed
 
 
 class Terminal(io.StringIO):
@@ -15,11 +18,13 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(("typed", "goes"), [("", False), ("\n", False), ("n\n", False), ("y\n", True), (" Y \n", True)])
-def test_only_a_yes_deletes(compactor, tmp_path, monkeypatch, typed, goes):
+def test_only_a_yes_deletes(
+    compactor: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, *, goes: bool
+) -> None:
     store = Store(tmp_path / "runs" / ".store")
     key = "a" * 64
 
-    def fill(folder, checkpoints):
+    def fill(folder: Path, _checkpoints: Path) -> dict[str, Any]:
         (folder / "text.txt").write_text("x")
         return {"facts": {}}
 
