@@ -42,9 +42,11 @@ def figure(value: float | None) -> str:
     """Return three significant figures, never in powers of ten."""
     if value is None:
         return "-"
-    if abs(value) >= 100:
-        return f"{value:.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
+    if value == 0:
+        return "0"
+    # The exponent of the rounded number: 9.996 has three figures as 10.0.
+    exponent = int(f"{value:.2e}".partition("e")[2])
+    return f"{value:.{max(0, 2 - exponent)}f}"
 
 
 def _inputs(each: dict[str, Any]) -> Iterator[str]:
