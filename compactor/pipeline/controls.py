@@ -40,7 +40,9 @@ def plan_controls(session: Session, plan: Plan, data: dict[str, object]) -> Iter
         yield Control("labels_only", (_step(session, data, "labels only", "distill", stage, before, teacher.key),), findings)
     quantize = plan.step("quantize")
     if chosen.teacher_int8 and teacher.kind == "torch" and quantize is not None and len(plan.steps) > 3:
-        first = _step(session, data, "teacher exported", "export", _export_of_teacher(plan.step("export")), teacher, teacher.key)
+        first = _step(
+            session, data, "teacher exported", "export", _export_of_teacher(plan.step("export")), teacher, teacher.key
+        )
         yield Control(
             "teacher_int8", (first, _step(session, data, "teacher quantized", "quantize", quantize.stage, first, teacher.key))
         )
