@@ -160,7 +160,7 @@ class Narrowing:
         stage, course = self.stage, self.course
         if channels is None or channels >= describe(course.model).hidden:
             return
-        batches = course.calibration(stage.calibration)
+        batches = course.mixed(stage.calibration)  # as many of them as one pass holds
         rule, losses = stage.importance, self._losses()
         scores = score_channels(course.model, batches, importance=rule, seed=course.work.seed, losses=losses)
         course.narrow_stream(best_units(scores, channels), batches if stage.refit else None)

@@ -219,3 +219,21 @@ def test_killed_in_recovery_it_ends_with_the_same_bytes(place):
 def test_what_cannot_be_is_refused_with_a_sentence(place, settings, sentence, request):
     with pytest.raises(StageError, match=sentence):
         prune(place, settings, f"refused-{request.node.callspec.indices['settings']}")
+
+
+@pytest.mark.model
+def test_channels_are_chosen_by_rows_of_all_lengths(place, monkeypatch):
+    """One pass holds some of the rows: those must not be the shortest."""
+    from compactor.pruning import stream_scores
+    from compactor.stages._inputs import encoded
+
+    seen = []
+    capture = stream_scores.capture
+    monkeypatch.setattr(stream_scores, "MOST_PIECES", 300)
+    monkeypatch.setattr(stream_scores, "capture", lambda model, maps, batch: seen.append(batch) or capture(model, maps, batch))
+    work, _ = prune(place, {"hidden": 24, "refit": False}, "lengths")
+    (looked_at,) = (batch["attention_mask"].sum(axis=1) for batch in seen)
+    lengths = encoded(work, place[2].folder).lengths
+    assert len(looked_at) < len(lengths) / 2
+    assert looked_at.max() > np.median(lengths)
+    assert abs(looked_at.mean() - lengths.mean()) < 1
