@@ -24,7 +24,7 @@ from compactor.pruning.allocation import (
 )
 from compactor.pruning.narrow import best, score
 from compactor.pruning.schedules import share_after
-from compactor.pruning.stream import channels_to_keep
+from compactor.pruning.stream import channels_to_keep, projected_width
 from compactor.pruning.stream_scores import score_channels
 from compactor.pruning.width import Part, best_units, most_common, target_counts, units
 from compactor.stages._inputs import load_model
@@ -60,14 +60,15 @@ class Narrowing:
         stage: the settings.
 
     Raises:
-        StageError: K211 to K213, K216 widths that cannot be; K215 an aim that cannot be met.
+        StageError: K211 to K213, K216, K222 widths that cannot be; K215 an aim that cannot be met.
     """
 
     def __init__(self, course: Course, stage: Prune) -> None:
         self.course, self.stage = course, stage
         encoder = describe(course.model)
         self.hidden, head_size = encoder.hidden, encoder.parts[0].head_size
-        self.channels = None if stage.hidden is None else channels_to_keep(self.hidden, stage.hidden, head_size)
+        self.projected = projected_width(encoder)
+        self.channels = None if stage.hidden is None else channels_to_keep(self.hidden, stage.hidden, head_size, self.projected)
         self.reaching: Reaching | None = None
         self.final: Counts = {}
         course.work.facts["widths_before"] = layer_widths(course.model)
@@ -102,7 +103,9 @@ class Narrowing:
         if stage.aim is None and self.channels is not None:
             share = share_after(step, stage.steps, self.channels / self.hidden, stage.schedule)
             size = describe(course.model).parts[0].head_size
-            self._cut_hidden(max(self.channels, size * round(self.hidden * share / size)))
+            width = size * round(self.hidden * share / size)
+            width += size * (width == self.projected)  # the model of a step is read back too
+            self._cut_hidden(max(self.channels, width))
         before = counts_of(course.model, list(self.start))
         wanted = self._wanted(step, before)
         if wanted != before:
