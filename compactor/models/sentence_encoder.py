@@ -107,6 +107,10 @@ class SentenceEncoder(nn.Module):
         """Return the piece table."""
         return self.body.get_input_embeddings()
 
+    def set_input_embeddings(self, value: Any) -> None:
+        """Put another piece table in its place."""
+        self.body.set_input_embeddings(value)
+
     def forward(
         self,
         input_ids: Tensor,

@@ -172,3 +172,16 @@ def test_vectors_of_unequal_dimensions_are_told_before_a_step(tmp_path: Path) ->
     student = load(write_encoder(tmp_path / "narrow"), TASK)
     with pytest.raises(StageError, match="the student answers with 16 numbers, the teacher with 24"):
         Objective(parse_losses(["cosine"]), TeacherSignal(np.zeros((4, 24), dtype=np.float32)), student)
+
+
+def test_a_student_with_a_factorized_piece_table_comes_back(tmp_path: Path) -> None:
+    from compactor.models.students import TransformerStudent, build_student
+
+    folder = write_encoder(tmp_path / "m")
+    student, facts = build_student(load(folder, TASK), TransformerStudent(layers=1, embedding=8), task=TASK)
+    assert facts["embedding"]["width"] == 8
+    (tmp_path / "saved").mkdir()
+    save(student, folder, tmp_path / "saved", labels=())
+    again = load(tmp_path / "saved", TASK, labels=())
+    assert again.get_input_embeddings().weight.shape[1] == 8
+    assert torch.equal(again(**batch()).embedding, student(**batch()).embedding)
