@@ -18,6 +18,7 @@ from compactor.models.layers import KINDS, keep_layers
 from compactor.models.loading import from_config
 from compactor.models.sentence_layout import FIELD as LAYOUT
 from compactor.models.students.transformer import TransformerStudent, kept_layers
+from compactor.models.tokenizer import OFFSET_POSITIONS
 from compactor.models.widths import FIELD
 
 if TYPE_CHECKING:
@@ -103,6 +104,19 @@ def _of_config(teacher: Any, wanted: dict[str, Any], task: Task) -> tuple[Any, d
         shape = describe(student)
         facts |= {"layers": len(shape.parts), "hidden": shape.hidden, "heads": shape.parts[0].heads}
     return student.eval(), facts
+
+
+def longest_of(wanted: dict[str, Any]) -> int | None:
+    """Return the most pieces of a text for which a student's configuration has positions; None where it does not tell."""
+    from transformers import AutoConfig
+
+    given = dict(wanted)
+    try:
+        config = AutoConfig.for_model(given.pop("model_type"), **given)
+    except (ValueError, TypeError, KeyError):
+        return None  # told when the student is built
+    positions = getattr(config, "max_position_embeddings", None)
+    return positions - OFFSET_POSITIONS.get(config.model_type, 0) if isinstance(positions, int) else None
 
 
 def _config(teacher: Any, encoder: Encoder, settings: TransformerStudent, kept: tuple[int, ...]) -> Any:
