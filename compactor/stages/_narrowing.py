@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from compactor.base.atomic import fresh_folder, read_json, write_json
+from compactor.base.errors import StageError
 from compactor.base.finding import Finding
 from compactor.models import parameter_count, save
 from compactor.models.families import describe
@@ -60,7 +61,7 @@ class Narrowing:
         stage: the settings.
 
     Raises:
-        StageError: K211 to K213, K216, K222 widths that cannot be; K215 an aim that cannot be met.
+        StageError: K211 to K213, K216, K222, K223 widths that cannot be; K215 an aim that cannot be met.
     """
 
     def __init__(self, course: Course, stage: Prune) -> None:
@@ -81,8 +82,18 @@ class Narrowing:
             self._cut_hidden(self.channels)  # all at once: what a neuron costs must not change between the steps
             self.start = counts_of(course.model, stage.aim.parts)
         self.limits = Limits.of_share(stage.floor, stage.round_to, self.start)
+        self._check_floor()
         if stage.aim is not None:
             self.reaching = Reaching(course, stage.aim, self.limits)
+
+    def _check_floor(self) -> None:
+        """Refuse numbers below the floor of global scope; of shares the profile tells it, see `stages._prune_problems`."""
+        for part, final in self.final.items():
+            number, least = getattr(self.stage, part), self.limits.lowest[part]
+            if self.stage.scope == "global" and isinstance(number, int) and sum(final) < sum(least):
+                floor = f"floor {self.stage.floor:g} leaves {most_common(least)} in every one"
+                sentence = f"prune.{part} keeps {number} in each layer, and {floor}"
+                raise StageError("K223", sentence, "set a smaller floor, keep more, or set scope: local")
 
     def _leave_what_is_too_small(self) -> None:
         """Leave out a part of which a share is all, as three quarters of two heads are, when another part is cut."""

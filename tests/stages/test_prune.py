@@ -209,6 +209,8 @@ def test_killed_in_recovery_it_ends_with_the_same_bytes(place):
         ({"layers": 3}, "prune.layers is 3, but the model has 3 layers"),
         ({"intermediate": 65}, "keeps 65 in layer 0, which has 64"),
         ({"heads": [4, 4]}, "names 2 widths, but the model has 3 layers"),
+        ({"intermediate": 8, "scope": "global", "floor": 0.5}, "keeps 8 in each layer, and floor 0.5 leaves 32 in every one"),
+        ({"heads": 1, "scope": "global", "floor": 0.3}, "keeps 1 in each layer, and floor 0.3 leaves 2 in every one"),
         ({"vocabulary": 10}, "special tokens and single characters alone are"),
         (
             {"vocabulary": 130, "recover": {"losses": [{"hidden_states": {}}]}},
