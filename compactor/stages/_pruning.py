@@ -211,7 +211,8 @@ class Course:
         if share >= 0.5:
             return
         sentence = f"prune keeps {share:.0%} of the {what} in one step; more than half at once costs much that training rarely brings back"
-        hint = "prune in steps (steps: 3 with recover), or distill into a student of that shape"
+        slowly = "in several prune stages, each with recover," if what == "layers" else "in steps (steps: 3 with recover),"
+        hint = f"prune {slowly} or distill into a student of that shape"
         self.work.reporter.finding(Finding("K901", "warning", sentence, hint, "prune"))
 
 

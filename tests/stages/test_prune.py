@@ -169,6 +169,14 @@ def test_a_deep_cut_and_dropped_pieces_are_told(place):
 
 
 @pytest.mark.model
+def test_what_is_hinted_at_where_many_layers_go_is_no_mistake_of_the_profile(place):
+    work, _ = prune(place, {"layers": 1}, "deep-layers")
+    (deep,) = (finding for finding in work.reporter.findings if finding.code == "K901")
+    assert "33% of the layers" in deep.sentence
+    assert "steps:" not in deep.hint, "steps cut widths alone (P174)"
+
+
+@pytest.mark.model
 def test_the_same_run_gives_the_same_bytes(place):
     settings = {"intermediate": [48, 32, 16], "recover": {"epochs": 1}}
     files = []
