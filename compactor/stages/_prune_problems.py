@@ -25,7 +25,7 @@ USERS = {
     "schedule": f"steps: 2 or more and {NARROWER}",
     "refit": NARROWER,
     "round_to": "a share of neurons, such as intermediate: 0.5, or an aim for them",
-    "calibration": NARROWER,
+    "calibration": f"refit, importance: wanda or taylor, and {NARROWER}",
 }
 Found = tuple[tuple[str | int, ...], Problem]
 
@@ -102,7 +102,7 @@ def _unused(stage: Prune) -> Iterator[Found]:
         "schedule": stage.narrows and stage.steps > 1,
         "refit": stage.narrows,
         "round_to": neurons or among_shares or isinstance(stage.intermediate, float),
-        "calibration": stage.narrows,
+        "calibration": stage.narrows and (stage.refit or stage.importance not in ("magnitude", "random")),
     }
     for name, looks in used.items():
         if not looks and name in stage.key():

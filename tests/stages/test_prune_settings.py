@@ -61,7 +61,10 @@ def test_settings_that_make_no_sense_are_told_before_any_work(settings, expected
             ["scope", "normalise", "floor", "importance", "schedule", "refit", "round_to", "calibration"],
         ),
         ({"layers": 2, "refit": True, "scope": "local", "round_to": 8}, []),  # said as it is anyway
-        ({"hidden": 0.5, "importance": "magnitude", "refit": False, "calibration": 32}, []),
+        ({"hidden": 0.5, "importance": "magnitude", "refit": False, "calibration": 32}, ["calibration"]),
+        ({"heads": 0.5, "importance": "random", "refit": False, "calibration": 32}, ["calibration"]),
+        ({"hidden": 0.5, "importance": "magnitude", "calibration": 32}, []),
+        ({"hidden": 0.5, "refit": False, "calibration": 32}, []),
         ({"hidden": 0.5, "scope": "global", "normalise": "l2", "floor": 0.5}, ["scope", "normalise", "floor"]),
         ({"intermediate": 0.5, "normalise": "l2", "floor": 0.5}, ["normalise", "floor"]),
         ({"intermediate": 0.75, "scope": "global", "normalise": "l2", "floor": 0.5, "round_to": 4}, []),
