@@ -56,6 +56,11 @@ def combination_problems(stage: Prune, task: Task) -> Iterator[Found]:
     if taylor and stage.gradients == "labels" and task is not None and task.label_loss is None:
         sentence = f"{stage.importance} with gradients: labels needs labels, and the rows of {task.name} have none"
         yield ("gradients",), Problem("P175", sentence, "use gradients: teacher")
+    if not taylor and stage.normalise == "none":
+        sentence = (
+            f"normalise: none compares layers by {stage.importance} scores as they are, which have a scale of their own in each"
+        )
+        yield ("normalise",), Problem("P183", sentence, "use importance: taylor, or normalise: sum or l2")
     if not taylor and stage.gradients != "labels":
         sentence = f"gradients: {stage.gradients} says nothing with importance: {stage.importance}, which has no gradients"
         yield ("gradients",), Problem("P175", sentence, "use importance: taylor, or leave gradients out")

@@ -76,7 +76,7 @@ class Prune(Stage):
         "local", "local: the same share in every layer; global: the least important of all layers go, so that widths differ"
     )
     normalise: Literal["sum", "l2", "none"] = setting(
-        "sum", "how global scope compares layers: scores divided by their sum, by their norm, or as they are"
+        "sum", "how global scope compares layers: scores divided by their sum, by their norm, or, taylor's alone, as they are"
     )
     floor: float = setting(
         0.125, "share of each layer's neurons and heads that global scope, or an aim, leaves at least", ge=0, lt=1

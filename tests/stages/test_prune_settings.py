@@ -31,6 +31,8 @@ def codes(settings: dict[str, Any], task: Any = TASK) -> list[str]:
         ({"intermediate": 0.1, "scope": "global"}, ["P173"]),
         ({"layers": 2, "steps": 3}, ["P174"]),
         ({"intermediate": 0.5, "gradients": "teacher"}, ["P175"]),
+        ({"intermediate": 0.5, "scope": "global", "normalise": "none"}, ["P183"]),
+        ({"intermediate": 0.5, "scope": "global", "normalise": "none", "importance": "taylor"}, []),
         ({"intermediate": 0.5, "gradients": "teacher", "importance": "taylor"}, []),
         ({"vocabulary": 500, "recover": {"losses": ["hinton", "minilm_relations"]}}, ["P178"]),
         ({"vocabulary": 500, "recover": {"losses": ["hidden_states", "minilm_relations"]}}, ["P178", "P178"]),
