@@ -108,10 +108,12 @@ def head_maps(encoder: Encoder) -> dict[str, nn.Module]:
 def _project_embeddings(source: Encoder, target: Encoder, directions: Tensor) -> None:
     start = _stream_start(source)
     if isinstance(start, nn.Linear) and len(target.before_layers) > 1:
-        target.before_layers[0].load_state_dict(source.before_layers[0].state_dict())
         into_stream(start, _stream_start(target), directions)
-        return
-    if isinstance(start, nn.Linear):  # an ELECTRA whose stream is as wide as its embeddings has no map between the two
+        assert source.norm is not None
+        assert target.norm is not None
+        target.norm.load_state_dict(source.norm.state_dict())
+        directions = torch.eye(start.in_features)  # the embeddings themselves stay as wide as they are
+    elif isinstance(start, nn.Linear):  # an ELECTRA whose stream is as wide as its embeddings has no map between the two
         directions = start.weight.T @ directions
     for ours, theirs in ((target.words, source.words), (target.positions, source.positions), (target.types, source.types)):
         if ours is not None and theirs is not None:

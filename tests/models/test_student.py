@@ -153,6 +153,22 @@ def test_layers_that_pruning_left_narrower_than_the_first_are_projected_too(rows
 
 
 @pytest.mark.model
+@pytest.mark.parametrize("hidden", [8, 16])
+def test_a_factorized_table_of_an_electra_is_projected_whole(rows: Any, hidden: int) -> None:
+    import torch
+
+    from compactor.models.factorized import factorize, whole_table
+    from compactor.models.families import describe
+
+    teacher = tiny.model(2, hidden=32, heads=4, kind="electra")
+    factorize(teacher, 4)
+    student, _ = build_student(teacher, StudentSettings(hidden=hidden, init="pca"), task=TASK, batches=batches(rows))
+    words, own = describe(teacher).words, describe(student).words
+    assert own.weight.shape == (words.num_embeddings, 8)
+    assert hidden == 8 or torch.equal(own.weight, whole_table(words))
+
+
+@pytest.mark.model
 def test_equal_inputs_give_equal_students_and_leave_the_teacher_alone(rows: Any) -> None:
     import torch
 
