@@ -175,7 +175,11 @@ def _reshaped(folder: Path, config: Any, task: Task) -> tuple[Any, set[str]]:
         shaped(model, narrow)
     try:
         # An encoder of sentences keeps its body as transformers does, and the rest beside it.
-        found = getattr(model, "body", model).load_state_dict(load_file(folder / WEIGHTS[0]), strict=False)
+        body, weights = getattr(model, "body", model), load_file(folder / WEIGHTS[0])
+        shapes = {name: value.shape for name, value in body.state_dict().items()}
+        # As transformers does with an ordinary model, a head for another number of labels is left out.
+        fitting = {name: value for name, value in weights.items() if shapes.get(name) == value.shape}
+        found = body.load_state_dict(fitting, strict=False)
         if task.label_kind == "vector":
             model.read_projection(folder)
     except Exception as error:

@@ -107,10 +107,14 @@ def head_maps(encoder: Encoder) -> dict[str, nn.Module]:
 
 def _project_embeddings(source: Encoder, target: Encoder, directions: Tensor) -> None:
     start = _stream_start(source)
-    if isinstance(start, nn.Linear):
-        target.before_layers[0].load_state_dict(source.before_layers[0].state_dict())
+    if isinstance(start, nn.Linear) and len(target.before_layers) > 1:
         into_stream(start, _stream_start(target), directions)
-        return
+        assert source.norm is not None
+        assert target.norm is not None
+        target.norm.load_state_dict(source.norm.state_dict())
+        directions = torch.eye(start.in_features)  # the embeddings themselves stay as wide as they are
+    elif isinstance(start, nn.Linear):  # an ELECTRA whose stream is as wide as its embeddings has no map between the two
+        directions = start.weight.T @ directions
     for ours, theirs in ((target.words, source.words), (target.positions, source.positions), (target.types, source.types)):
         if ours is not None and theirs is not None:
             ours.weight.copy_(whole_table(theirs) @ directions)
@@ -120,8 +124,12 @@ def _project_layer(source: Layer, target: Layer, directions: Tensor, states: Sta
     project_attention(source, target, directions, states[f"{number}/attention_output"][0])
     energy = states[f"{number}/output"][0].square().mean(dim=0) * source.output.weight.square().sum(dim=0)
     chosen = energy.argsort(descending=True, stable=True)[: target.intermediate.out_features].sort().values
-    fill(target.intermediate, source.intermediate.weight[chosen] @ directions, source.intermediate.bias[chosen])
-    fill(target.output, directions.T @ source.output.weight[:, chosen], directions.T @ source.output.bias)
+    count = len(chosen)  # further neurons of a wider layer begin without influence
+    target.intermediate.weight[:count] = source.intermediate.weight[chosen] @ directions
+    target.intermediate.bias[:count] = source.intermediate.bias[chosen]
+    target.output.weight[:, count:] = 0.0
+    target.output.weight[:, :count] = directions.T @ source.output.weight[:, chosen]
+    target.output.bias.copy_(directions.T @ source.output.bias)
 
 
 def _project_heads(source: Encoder, target: Encoder, directions: Tensor, states: States) -> None:

@@ -106,15 +106,18 @@ def fit_linear(linear: nn.Linear, inputs: Tensor, wanted: Tensor) -> None:
     """Fit a linear map by ridge regression around the weights that it has.
 
     Args:
-        linear: changed in place.
+        linear: changed in place; one without a bias goes through the origin.
         inputs: (n, width).
         wanted: (n, outputs).
     """
     middle, aim = inputs.double().mean(dim=0), wanted.double().mean(dim=0)
+    if linear.bias is None:
+        middle, aim = torch.zeros_like(middle), torch.zeros_like(aim)
     centred = inputs.double() - middle
     error = wanted.double() - aim - centred @ linear.weight.double().T
     moment = centred.T @ centred
     moment += RIDGE * moment.diagonal().mean() * torch.eye(len(moment), dtype=torch.float64)
     weight = linear.weight.double() + torch.linalg.solve(moment, centred.T @ error).T
     linear.weight.copy_(weight.float())
-    linear.bias.copy_((aim - weight @ middle).float())
+    if linear.bias is not None:
+        linear.bias.copy_((aim - weight @ middle).float())

@@ -82,7 +82,8 @@ class SentenceEncoder(nn.Module):
 
     def _map(self) -> nn.Linear | None:
         width = int(self.body.config.hidden_size)
-        return nn.Linear(width, self.layout.dimension, bias=False) if self.layout.dimension != width else None
+        wanted = self.layout.mapped or self.layout.dimension != width
+        return nn.Linear(width, self.layout.dimension, bias=False) if wanted else None
 
     def answer_in(self, dimension: int) -> None:
         """Give vectors of this dimension from now on: by a new map, unless they have it already."""
@@ -106,6 +107,10 @@ class SentenceEncoder(nn.Module):
     def get_input_embeddings(self) -> Any:
         """Return the piece table."""
         return self.body.get_input_embeddings()
+
+    def set_input_embeddings(self, value: Any) -> None:
+        """Put another piece table in its place."""
+        self.body.set_input_embeddings(value)
 
     def forward(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,14 +21,18 @@ IDENTITY = "torch.nn.modules.linear.Identity"
 
 @dataclass(frozen=True)
 class Layout:
-    """How states become a vector: `pooling` of the last states, and the `dimension` of the vector."""
+    """How states become a vector: `pooling` of the last states, and the `dimension` of the vector.
+
+    `mapped`: a linear map comes between the two even where the states have that dimension already.
+    """
 
     pooling: Literal["mean", "cls"]
     dimension: int
+    mapped: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form in config.json."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if value is not False}
 
 
 def read_layout(folder: Path, width: int) -> Layout:
@@ -42,27 +47,28 @@ def read_layout(folder: Path, width: int) -> Layout:
     """
     if not (folder / MODULES).is_file():
         return Layout("mean", width)
-    pooling, dimension = "mean", width
+    pooling, dimension, mapped = "mean", width, False
     for module in read_json(folder / MODULES):
         kind = str(module["type"]).rpartition(".")[2]
         inside = folder / str(module.get("path", ""))
         if kind == "Pooling":
             pooling = _pooling(inside)
         elif kind == "Dense":
-            dimension = _dimension(inside)
+            dimension, mapped = _dimension(inside), True
         elif kind not in {"Transformer", "Normalize"}:
             raise _unknown(inside, f"a module {kind}")
-    return Layout("cls" if pooling == "cls" else "mean", dimension)
+    return Layout("cls" if pooling == "cls" else "mean", dimension, mapped and dimension == width)
 
 
 def read_projection(folder: Path) -> Tensor | None:
-    """Return the weights of the linear map after pooling, (dimension, width); None where there is none."""
+    """Return the weights of the linear map after pooling, (dimension, width), of several the product; None where there is none."""
     from safetensors.torch import load_file
 
     if not (folder / MODULES).is_file():
         return None
     paths = [folder / str(module["path"]) for module in read_json(folder / MODULES) if str(module["type"]).endswith("Dense")]
-    return load_file(paths[0] / "model.safetensors")["linear.weight"] if paths else None
+    weights = [load_file(path / "model.safetensors")["linear.weight"] for path in paths]
+    return reduce(lambda before, after: after @ before, weights) if weights else None
 
 
 def write_layout(folder: Path, layout: Layout, projection: Tensor | None) -> None:

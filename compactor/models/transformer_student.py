@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
+from math import gcd
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from compactor.base.errors import StageError
 from compactor.models.factorized import FIELD as FACTORIZED
 from compactor.models.factorized import factorize
 from compactor.models.families import Encoder, describe, is_layered, piece_table
-from compactor.models.layers import keep_layers
+from compactor.models.layers import KINDS, keep_layers
 from compactor.models.loading import from_config
 from compactor.models.sentence_layout import FIELD as LAYOUT
 from compactor.models.students.transformer import TransformerStudent, kept_layers
+from compactor.models.tokenizer import OFFSET_POSITIONS
 from compactor.models.widths import FIELD
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ def build(
     if settings.init == "teacher-layers":
         student = copy_layers(teacher, kept)
     else:
-        student = from_config(_config(teacher, encoder, settings, len(kept)), task)
+        student = from_config(_config(teacher, encoder, settings, kept), task)
         if settings.init == "pca":
             from compactor.models.projection import project
 
@@ -104,7 +106,20 @@ def _of_config(teacher: Any, wanted: dict[str, Any], task: Task) -> tuple[Any, d
     return student.eval(), facts
 
 
-def _config(teacher: Any, encoder: Encoder, settings: TransformerStudent, layers: int) -> Any:
+def longest_of(wanted: dict[str, Any]) -> int | None:
+    """Return the most pieces of a text for which a student's configuration has positions; None where it does not tell."""
+    from transformers import AutoConfig
+
+    given = dict(wanted)
+    try:
+        config = AutoConfig.for_model(given.pop("model_type"), **given)
+    except (ValueError, TypeError, KeyError):
+        return None  # told when the student is built
+    positions = getattr(config, "max_position_embeddings", None)
+    return positions - OFFSET_POSITIONS.get(config.model_type, 0) if isinstance(positions, int) else None
+
+
+def _config(teacher: Any, encoder: Encoder, settings: TransformerStudent, kept: tuple[int, ...]) -> Any:
     """Return the teacher's configuration with the student's shape."""
     config = copy.deepcopy(teacher.config)
     for field in (FIELD, FACTORIZED):
@@ -121,7 +136,11 @@ def _config(teacher: Any, encoder: Encoder, settings: TransformerStudent, layers
         sentence = f"{heads} heads of {first.head_size} do not fill a width of {hidden}"
         raise StageError("L170", sentence, f"choose a hidden width that {first.head_size} divides, or name heads")
     proportion = first.intermediate.out_features / encoder.hidden
-    config.num_hidden_layers, config.num_attention_heads = layers, heads
+    config.num_hidden_layers, config.num_attention_heads = len(kept), heads
+    if getattr(config, "num_key_value_heads", None):  # of a decoder: each serves as many heads as another
+        config.num_key_value_heads = gcd(heads, config.num_key_value_heads)
+    if getattr(config, KINDS, None):
+        setattr(config, KINDS, [getattr(config, KINDS)[number] for number in kept])
     narrow_embeddings = getattr(config, "embedding_size", None) not in {None, encoder.hidden}
     config.hidden_size = hidden
     if hasattr(config, "embedding_size") and not narrow_embeddings:

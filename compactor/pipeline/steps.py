@@ -135,10 +135,14 @@ def unused_problems(steps: list[Step], data: dict[str, Any], places: Places) -> 
     if isinstance(section, dict) and section.get("unlabelled") and not any(step.stage.uses_unlabelled for step in steps):
         sentence, hint = "data.unlabelled names texts, and no stage takes them", "add - augment: {copies: 0} before distill"
         yield Problem("P026", sentence, hint, places.key(("data", "unlabelled")))
+    named = isinstance(section, dict) and section.get("unlabelled")
     for number, step in enumerate(steps):
-        if step.stage.needs_unlabelled and not (isinstance(section, dict) and section.get("unlabelled")):
+        if step.stage.needs_unlabelled and not named:
             sentence = f"{step.name} makes no copies, and data.unlabelled names no texts"
             yield Problem("P027", sentence, "give copies, or name a file in data.unlabelled", step.place)
+        elif (setting := step.stage.of_unlabelled) and not named:
+            sentence = f"{setting} of {step.name} is about the texts of data.unlabelled, which names none"
+            yield Problem("P027", sentence, f"leave {setting} out, or name a file in data.unlabelled", step.place)
         if step.stage.gives == "dataset" and not any(later.stage.uses_extra for later in steps[number + 1 :]):
             sentence = f"{step.name} makes rows to train on, and no stage after it trains on them"
             yield Problem("P025", sentence, "put it before distill, or before a prune with recover", step.place)

@@ -29,13 +29,20 @@ Batches = Sequence[Mapping[str, np.ndarray]]
 WRITES, READS = 0, 1  # the axis of a weight that is the stream: outputs of a map, or its inputs (and the columns of a table)
 
 
-def channels_to_keep(hidden: int, wanted: int | float, head_size: int) -> int:
+def projected_width(encoder: Encoder) -> int:
+    """Return the width of embeddings that a projection brings into the stream, as ELECTRA's are; 0 where there is none."""
+    last: Any = encoder.before_layers[-1]
+    return int(last.in_features) if isinstance(last, nn.Linear) else 0
+
+
+def channels_to_keep(hidden: int, wanted: int | float, head_size: int, projected: int = 0) -> int:
     """Return how many channels stay: a number, or a share rounded to a multiple of the head size.
 
-    A configuration knows the head size only as hidden / heads, so that the width must be a multiple of it.
+    A configuration knows the head size only as hidden / heads, so that the width must be a multiple of it. It knows of a projection
+    only by two widths that differ, so that the stream must not become as wide as `projected`, see `projected_width`.
 
     Raises:
-        StageError: K216, the number is no multiple, is not there, or removes nothing.
+        StageError: K216, the number is no multiple, is not there, or removes nothing; K222, it is the width of the embeddings.
     """
     count = head_size * max(1, round(hidden * wanted / head_size)) if isinstance(wanted, float) else wanted
     if not 0 < count < hidden or count % head_size:
@@ -43,6 +50,10 @@ def channels_to_keep(hidden: int, wanted: int | float, head_size: int) -> int:
             f"prune.hidden is {wanted}, but of {hidden} channels with heads of {head_size} a smaller multiple of {head_size}"
         )
         raise StageError("K216", f"{sentence} must stay", f"give a number from {head_size} to {hidden - head_size}")
+    if count == projected:
+        sentence = f"prune.hidden is {wanted}, so {count} channels, as many as the embeddings have, whose projection would not be read back"
+        others = " or ".join(str(other) for other in (count - head_size, count + head_size) if 0 < other < hidden)
+        raise StageError("K222", sentence, f"give another number, such as {others}" if others else "leave hidden out")
     return count
 
 

@@ -156,6 +156,11 @@ class Stage(Settings):
         """Whether this stage, as it is set, has nothing to do when `data.unlabelled` names nothing."""
         return False
 
+    @property
+    def of_unlabelled(self) -> str:
+        """The setting that changes nothing when `data.unlabelled` names nothing; empty for none, or where it is at its default."""
+        return ""
+
     def problems(self, *, task: Task, target: Target) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
         """Yield what is wrong with these settings for this task and target: (path inside the settings, problem). No heavy import."""
         yield from ()

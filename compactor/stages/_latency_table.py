@@ -19,14 +19,16 @@ from compactor.base.atomic import read_json, write_json
 from compactor.base.environment import machine
 from compactor.base.finding import Finding
 from compactor.measuring.surroundings import surroundings
+from compactor.models.counting import parameter_count
 from compactor.models.families import describe, piece_table
 from compactor.models.layers import keep_layers
-from compactor.models.tokenizer import pad_id
+from compactor.models.tokenizer import max_length, pad_id
 from compactor.models.widths import layer_widths
 from compactor.pruning.allocation import Limits, Price, block_of
 from compactor.pruning.narrow import narrow
 from compactor.pruning.vocabulary import cut_embeddings
 from compactor.pruning.width import Part, units
+from compactor.stages._inputs import tokenizer_hash
 from compactor.stages._plain_graph import plain_graph
 from compactor.stages._timing import Times, possible, take_times
 
@@ -110,14 +112,19 @@ class LatencyTable:
         write_json(folder / "table.json", told)
 
     def _identity(self, graphs: dict[str, Graph]) -> dict[str, Any]:
-        """Return what the times depend on: shapes, not weights; target, machine and runtime, for times are never carried to another."""
-        model, work = self.course.model, self.course.work
+        """Return what the times depend on: shapes, not weights; target, machine and runtime, for times are never carried to another.
+
+        The shape is also what the widths do not tell, such as a factorized table, and how long a text is: by pieces, up to a length.
+        """
+        model, work, reader = self.course.model, self.course.work, self.course.tokenizer
         encoder = describe(model)
         return {
             "family": model.config.model_type,
             "hidden": [encoder.hidden, encoder.parts[0].head_size],
             "layers": layer_widths(model),
             "pieces": piece_table(model).num_embeddings,
+            "parameters": parameter_count(model)["total"],
+            "reader": [tokenizer_hash(reader), max_length(reader)],
             "labels": len(work.data.labels),
             "rows": work.data.train.fingerprint,
             "graphs": sorted(graphs),

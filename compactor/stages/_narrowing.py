@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from compactor.base.atomic import fresh_folder, read_json, write_json
+from compactor.base.errors import StageError
 from compactor.base.finding import Finding
 from compactor.models import parameter_count, save
 from compactor.models.families import describe
@@ -24,7 +25,7 @@ from compactor.pruning.allocation import (
 )
 from compactor.pruning.narrow import best, score
 from compactor.pruning.schedules import share_after
-from compactor.pruning.stream import channels_to_keep
+from compactor.pruning.stream import channels_to_keep, projected_width
 from compactor.pruning.stream_scores import score_channels
 from compactor.pruning.width import Part, best_units, most_common, target_counts, units
 from compactor.stages._inputs import load_model
@@ -60,14 +61,15 @@ class Narrowing:
         stage: the settings.
 
     Raises:
-        StageError: K211 to K213, K216 widths that cannot be; K215 an aim that cannot be met.
+        StageError: K211 to K213, K216, K222, K223 widths that cannot be; K215 an aim that cannot be met.
     """
 
     def __init__(self, course: Course, stage: Prune) -> None:
         self.course, self.stage = course, stage
         encoder = describe(course.model)
         self.hidden, head_size = encoder.hidden, encoder.parts[0].head_size
-        self.channels = None if stage.hidden is None else channels_to_keep(self.hidden, stage.hidden, head_size)
+        self.projected = projected_width(encoder)
+        self.channels = None if stage.hidden is None else channels_to_keep(self.hidden, stage.hidden, head_size, self.projected)
         self.reaching: Reaching | None = None
         self.final: Counts = {}
         course.work.facts["widths_before"] = layer_widths(course.model)
@@ -80,8 +82,18 @@ class Narrowing:
             self._cut_hidden(self.channels)  # all at once: what a neuron costs must not change between the steps
             self.start = counts_of(course.model, stage.aim.parts)
         self.limits = Limits.of_share(stage.floor, stage.round_to, self.start)
+        self._check_floor()
         if stage.aim is not None:
             self.reaching = Reaching(course, stage.aim, self.limits)
+
+    def _check_floor(self) -> None:
+        """Refuse numbers below the floor of global scope; of shares the profile tells it, see `stages._prune_problems`."""
+        for part, final in self.final.items():
+            number, least = getattr(self.stage, part), self.limits.lowest[part]
+            if self.stage.scope == "global" and isinstance(number, int) and sum(final) < sum(least):
+                floor = f"floor {self.stage.floor:g} leaves {most_common(least)} in every one"
+                sentence = f"prune.{part} keeps {number} in each layer, and {floor}"
+                raise StageError("K223", sentence, "set a smaller floor, keep more, or set scope: local")
 
     def _leave_what_is_too_small(self) -> None:
         """Leave out a part of which a share is all, as three quarters of two heads are, when another part is cut."""
@@ -102,7 +114,9 @@ class Narrowing:
         if stage.aim is None and self.channels is not None:
             share = share_after(step, stage.steps, self.channels / self.hidden, stage.schedule)
             size = describe(course.model).parts[0].head_size
-            self._cut_hidden(max(self.channels, size * round(self.hidden * share / size)))
+            width = size * round(self.hidden * share / size)
+            width += size * (width == self.projected)  # the model of a step is read back too
+            self._cut_hidden(max(self.channels, width))
         before = counts_of(course.model, list(self.start))
         wanted = self._wanted(step, before)
         if wanted != before:
@@ -160,7 +174,7 @@ class Narrowing:
         stage, course = self.stage, self.course
         if channels is None or channels >= describe(course.model).hidden:
             return
-        batches = course.calibration(stage.calibration)
+        batches = course.mixed(stage.calibration)  # as many of them as one pass holds
         rule, losses = stage.importance, self._losses()
         scores = score_channels(course.model, batches, importance=rule, seed=course.work.seed, losses=losses)
         course.narrow_stream(best_units(scores, channels), batches if stage.refit else None)

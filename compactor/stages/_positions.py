@@ -35,12 +35,20 @@ def shorten(model: Any, tokenizer: Path, work: Work, count: int, *, place: str) 
         StageError: K221, the model has no table of positions.
     """
     before = longest_text(model)
+    cut_positions(model, count)
+    return {"before": before, "after": min(count, before), "texts_cut": read_up_to(tokenizer, work, count, place=place)}
+
+
+def read_up_to(tokenizer: Path, work: Work, count: int, *, place: str) -> float:
+    """Write a tokenizer that cuts texts at `count` pieces into `work.folder`; return the share of the validation texts that are longer.
+
+    Arguments as in `shorten`.
+    """
     lengths = encoded(work, tokenizer, "validation").lengths
     cut = float((lengths > count).mean()) if len(lengths) else 0.0
-    cut_positions(model, count)
     copy_reader(tokenizer, work.folder, length=min(count, max_length(tokenizer)))
     if cut:
         sentence = f"{cut:.1%} of the validation texts have more than {count} pieces and are read up to there"
         severity: Literal["note", "warning"] = "warning" if cut > MANY_TEXTS_CUT else "note"
         work.reporter.finding(Finding("K910", severity, sentence, f"raise {place} if the ends of texts matter", place))
-    return {"before": before, "after": min(count, before), "texts_cut": cut}
+    return cut

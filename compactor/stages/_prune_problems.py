@@ -25,7 +25,7 @@ USERS = {
     "schedule": f"steps: 2 or more and {NARROWER}",
     "refit": NARROWER,
     "round_to": "a share of neurons, such as intermediate: 0.5, or an aim for them",
-    "calibration": NARROWER,
+    "calibration": f"refit, importance: wanda or taylor, and {NARROWER}",
 }
 Found = tuple[tuple[str | int, ...], Problem]
 
@@ -56,6 +56,11 @@ def combination_problems(stage: Prune, task: Task) -> Iterator[Found]:
     if taylor and stage.gradients == "labels" and task is not None and task.label_loss is None:
         sentence = f"{stage.importance} with gradients: labels needs labels, and the rows of {task.name} have none"
         yield ("gradients",), Problem("P175", sentence, "use gradients: teacher")
+    if not taylor and stage.normalise == "none":
+        sentence = (
+            f"normalise: none compares layers by {stage.importance} scores as they are, which have a scale of their own in each"
+        )
+        yield ("normalise",), Problem("P183", sentence, "use importance: taylor, or normalise: sum or l2")
     if not taylor and stage.gradients != "labels":
         sentence = f"gradients: {stage.gradients} says nothing with importance: {stage.importance}, which has no gradients"
         yield ("gradients",), Problem("P175", sentence, "use importance: taylor, or leave gradients out")
@@ -102,7 +107,7 @@ def _unused(stage: Prune) -> Iterator[Found]:
         "schedule": stage.narrows and stage.steps > 1,
         "refit": stage.narrows,
         "round_to": neurons or among_shares or isinstance(stage.intermediate, float),
-        "calibration": stage.narrows,
+        "calibration": stage.narrows and (stage.refit or stage.importance not in ("magnitude", "random")),
     }
     for name, looks in used.items():
         if not looks and name in stage.key():

@@ -176,12 +176,19 @@ class Course:
         rows = encoded(self.work, self.tokenizer)
         return [rows.batch(numbers) for numbers in self._chosen(count)]
 
+    def mixed(self, count: int) -> list[dict[str, np.ndarray]]:
+        """Return the same rows in the order in which they were drawn: who stops before the last has seen short and long ones."""
+        rows = encoded(self.work, self.tokenizer)
+        return [rows.batch(numbers) for numbers in _in_batches(self._drawn(count))]
+
     def _chosen(self, count: int) -> list[np.ndarray]:
         """Return the numbers of these rows, batch by batch."""
-        rows = encoded(self.work, self.tokenizer)
-        chosen = np.random.default_rng(self.work.seed).permutation(len(rows))[:count]
-        ordered = chosen[np.argsort(rows.lengths[chosen], kind="stable")]
-        return [ordered[start : start + BATCH_SIZE] for start in range(0, len(ordered), BATCH_SIZE)]
+        chosen = self._drawn(count)
+        return _in_batches(chosen[np.argsort(encoded(self.work, self.tokenizer).lengths[chosen], kind="stable")])
+
+    def _drawn(self, count: int) -> np.ndarray:
+        drawn: np.ndarray = np.random.default_rng(self.work.seed).permutation(len(encoded(self.work, self.tokenizer)))[:count]
+        return drawn
 
     def _score(self, step: str, model: Any = None) -> None:
         step += self.label
@@ -204,5 +211,10 @@ class Course:
         if share >= 0.5:
             return
         sentence = f"prune keeps {share:.0%} of the {what} in one step; more than half at once costs much that training rarely brings back"
-        hint = "prune in steps (steps: 3 with recover), or distill into a student of that shape"
+        slowly = "in several prune stages, each with recover," if what == "layers" else "in steps (steps: 3 with recover),"
+        hint = f"prune {slowly} or distill into a student of that shape"
         self.work.reporter.finding(Finding("K901", "warning", sentence, hint, "prune"))
+
+
+def _in_batches(numbers: np.ndarray) -> list[np.ndarray]:
+    return [numbers[start : start + BATCH_SIZE] for start in range(0, len(numbers), BATCH_SIZE)]

@@ -118,8 +118,10 @@ def prepare_student(work: Work, source: Path, settings: StudentSettings) -> Prep
         MissingError: L130 the model that the settings name is not there.
     """
     from compactor.models.reading import copy_reader
+    from compactor.models.tokenizer import max_length
+    from compactor.models.transformer_student import longest_of
     from compactor.stages._inputs import load_model
-    from compactor.stages._positions import shorten
+    from compactor.stages._positions import read_up_to, shorten
     from compactor.stages._vocabulary import cut_vocabulary
 
     named = None if settings.named_model is None else named_folder(work, settings.named_model)
@@ -138,6 +140,9 @@ def prepare_student(work: Work, source: Path, settings: StudentSettings) -> Prep
         kept = choice.kept
     if settings.longest is not None:
         facts["positions"] = shorten(given, work.folder, work, settings.longest, place="distill.student.positions")
+    wanted: dict[str, Any] | None = getattr(settings, "config", None)
+    if wanted is not None and (most := longest_of(wanted)) is not None and most < max_length(work.folder):
+        read_up_to(work.folder, work, most, place="distill.student.config.max_position_embeddings")
     return Prepared(work, settings, given, tokenizer, kept, None if grown else named, facts)
 
 

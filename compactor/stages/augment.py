@@ -54,6 +54,11 @@ class Augment(Stage):
         """Without copies there is nothing to do but what `data.unlabelled` names."""
         return self.copies == 0
 
+    @property
+    def of_unlabelled(self) -> str:
+        """Copies of texts that are not there are none."""
+        return "unlabelled_copies" if self.unlabelled_copies else ""
+
     def problems(self, *, task: Task, target: Target) -> Iterator[Inside]:
         """Yield what is wrong with these settings."""
         del target

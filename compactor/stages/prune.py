@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from compactor.targets import Target
     from compactor.tasks import Task
 
+# Version of what decides which channels go; bumped by hand when its result changes.
+CHANNELS = 2
 Count = Annotated[int, Field(ge=1, strict=True)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
@@ -74,7 +76,7 @@ class Prune(Stage):
         "local", "local: the same share in every layer; global: the least important of all layers go, so that widths differ"
     )
     normalise: Literal["sum", "l2", "none"] = setting(
-        "sum", "how global scope compares layers: scores divided by their sum, by their norm, or as they are"
+        "sum", "how global scope compares layers: scores divided by their sum, by their norm, or, taylor's alone, as they are"
     )
     floor: float = setting(
         0.125, "share of each layer's neurons and heads that global scope, or an aim, leaves at least", ge=0, lt=1
@@ -95,7 +97,9 @@ class Prune(Stage):
     )
     refit: bool = setting(True, "give the map behind a cut the least-squares weights for its old output")
     round_to: int = setting(8, "a share of neurons is rounded to a multiple of this", ge=1)
-    calibration: int = setting(256, "training rows that importance and refit look at", ge=1)
+    calibration: int = setting(
+        256, "training rows that importance and refit look at; for `hidden` as many of these as have some 4,096 pieces", ge=1
+    )
     recover: Recover | None = setting(None, "train on the teacher's answers after each cut: {epochs, learning_rate, ...}")
 
     @property
@@ -119,8 +123,8 @@ class Prune(Stage):
         return self.aim is not None or self.steps > 1
 
     def key(self) -> dict[str, Any]:
-        """Return the settings for the cache key, with the version of the refit that follows a cut of channels."""
-        return super().key() | ({} if self.hidden is None else {"projection": PROJECTION})
+        """Return the settings for the cache key, with the versions of what a cut of channels looks at and of its refit."""
+        return super().key() | ({} if self.hidden is None else {"projection": PROJECTION, "channels": CHANNELS})
 
     def asks_teacher(self, task: Task) -> frozenset[str]:
         """Return what the losses of recovery, and of scores by the teacher's answers, need."""

@@ -202,3 +202,20 @@ def test_dynamo_writes_decoders_too(family, tokenizer, tmp_path):
     for batch in tiny.batches(2, pad=0):
         wanted = tiny.logits(model, [batch])
         assert np.allclose(session.run(["logits"], batch)[0], wanted, atol=1e-5 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("family", tiny.DECODERS)
+@pytest.mark.parametrize("hidden", [8, 16, 24])
+def test_a_narrower_decoder_with_random_weights_answers_and_comes_back(
+    family: str, hidden: int, tokenizer: Path, tmp_path: Path
+) -> None:
+    from compactor.models.students import TransformerStudent, build_student
+
+    teacher, rows = tiny.model(family, layers=3), tiny.batches(2, pad=0)
+    student, facts = build_student(teacher, TransformerStudent(layers=2, hidden=hidden, init="random"), task=TASK)
+    assert (facts["hidden"], facts["heads"]) == (hidden, hidden // 8)
+    answers = tiny.logits(student, rows)
+    save(student, tokenizer, tmp_path, labels=LABELS)
+    np.testing.assert_allclose(tiny.logits(load(tmp_path, TASK), rows), answers, atol=1e-6)
+    kinds = getattr(student.config, "layer_types", None)
+    assert kinds is None or len(kinds) == 2

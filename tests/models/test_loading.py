@@ -164,6 +164,23 @@ def test_another_head_is_replaced_for_fine_tuning_and_a_fitting_one_is_kept(tmp_
     assert torch.equal(other.bert.embeddings.word_embeddings.weight, model.bert.embeddings.word_embeddings.weight)
 
 
+def test_another_head_is_replaced_in_a_model_of_uneven_layers_too(tmp_path: Path) -> None:
+    import numpy as np
+    import torch
+
+    from compactor.models.saving import save
+    from compactor.pruning.narrow import narrow
+
+    model = write_model(tmp_path / "even")
+    narrow(model, {"intermediate": [np.arange(8 + number) for number in range(model.config.num_hidden_layers)]})
+    (tmp_path / "uneven").mkdir()
+    save(model, tmp_path / "even", tmp_path / "uneven", labels=LABELS)
+    other = load(tmp_path / "uneven", labels=("p", "q"), fresh_head=True).model
+    assert (other.classifier.out_features, other.config.id2label) == (2, {0: "p", 1: "q"})
+    assert torch.equal(other.bert.pooler.dense.weight, model.bert.pooler.dense.weight)
+    assert code(tmp_path / "uneven", labels=("p", "q")) == "L106"
+
+
 def test_weights_as_pickle_only_are_refused(tmp_path: Path) -> None:
     write_model(tmp_path)
     (tmp_path / "model.safetensors").rename(tmp_path / "pytorch_model.bin")

@@ -172,3 +172,44 @@ def test_vectors_of_unequal_dimensions_are_told_before_a_step(tmp_path: Path) ->
     student = load(write_encoder(tmp_path / "narrow"), TASK)
     with pytest.raises(StageError, match="the student answers with 16 numbers, the teacher with 24"):
         Objective(parse_losses(["cosine"]), TeacherSignal(np.zeros((4, 24), dtype=np.float32)), student)
+
+
+def test_a_student_with_a_factorized_piece_table_comes_back(tmp_path: Path) -> None:
+    from compactor.models.students import TransformerStudent, build_student
+
+    folder = write_encoder(tmp_path / "m")
+    student, facts = build_student(load(folder, TASK), TransformerStudent(layers=1, embedding=8), task=TASK)
+    assert facts["embedding"]["width"] == 8
+    (tmp_path / "saved").mkdir()
+    save(student, folder, tmp_path / "saved", labels=())
+    again = load(tmp_path / "saved", TASK, labels=())
+    assert again.get_input_embeddings().weight.shape[1] == 8
+    assert torch.equal(again(**batch()).embedding, student(**batch()).embedding)
+
+
+@pytest.mark.parametrize("widths", [(8,), (WIDTH,), (24, WIDTH), (24, 8)])
+def test_every_linear_map_after_pooling_counts_also_one_as_wide_as_the_states(tmp_path: Path, widths: tuple[int, ...]) -> None:
+    from safetensors.torch import save_file
+
+    from compactor.models.students import TransformerStudent, build_student
+
+    folder = write_encoder(tmp_path / "m")
+    plain, weights, kinds, width = load(folder, TASK), [], [("1_Pooling", "Pooling", {"pooling_mode_mean_tokens": True})], WIDTH
+    for number, out in enumerate(widths):
+        kinds.append((f"{number + 2}_Dense", "Dense", {"in_features": width, "out_features": out, "bias": False}))
+        weights.append(torch.randn(out, width, generator=torch.Generator().manual_seed(number)))
+        width = out
+    modules(folder, *kinds)
+    for (path, _, _), weight in zip(kinds[1:], weights, strict=True):
+        save_file({"linear.weight": weight}, folder / path / "model.safetensors")
+    model, expected = load(folder, TASK), plain(**batch()).embedding
+    for weight in weights:
+        expected = expected @ weight.T
+    torch.testing.assert_close(model(**batch()).embedding, torch.nn.functional.normalize(expected, dim=-1))
+    (tmp_path / "saved").mkdir()
+    save(model, folder, tmp_path / "saved", labels=())
+    assert torch.equal(load(tmp_path / "saved", TASK, labels=())(**batch()).embedding, model(**batch()).embedding)
+    given = {name: value.numpy() for name, value in batch().items()}
+    given["token_type_ids"] = np.zeros_like(given["input_ids"])
+    student, _ = build_student(model, TransformerStudent(layers=1, init="pca"), task=TASK, batches=[given])
+    assert student(**batch()).embedding.shape == (3, widths[-1])

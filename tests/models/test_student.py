@@ -106,7 +106,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.mark.model
 @pytest.mark.parametrize("kind", ["bert", "distilbert", "roberta", "electra"])
 @pytest.mark.parametrize(
-    "shape", [{"hidden": 16, "layers": 2}, {"hidden": 16, "heads": 4}, {"hidden": 16, "heads": 1}, {"hidden": 24, "layers": 1}]
+    "shape",
+    [
+        {"hidden": 16, "layers": 2},
+        {"hidden": 16, "heads": 4},
+        {"hidden": 16, "heads": 1},
+        {"hidden": 24, "layers": 1},
+        {"hidden": 8},  # as wide as ELECTRA's embeddings, which then have no projection behind them
+        {"hidden": 16, "intermediate": 160},  # wider than the teacher's
+    ],
 )
 def test_a_projected_student_begins_near_its_teacher(trained: Any, kind: str, shape: dict[str, int]) -> None:
     """Near: a linear map of the teacher's last states explains most of the student's, and its logits follow the teacher's."""
@@ -129,6 +137,35 @@ def test_a_projected_student_begins_near_its_teacher(trained: Any, kind: str, sh
 
 def _centred(values: Any) -> Any:
     return values - values.mean(dim=0)
+
+
+@pytest.mark.model
+def test_layers_that_pruning_left_narrower_than_the_first_are_projected_too(rows: Any) -> None:
+    from compactor.models.families import describe
+    from compactor.pruning.narrow import narrow
+
+    teacher = tiny.model(2, hidden=32, heads=4)
+    wide = describe(teacher).parts[0].intermediate.out_features
+    narrow(teacher, {"intermediate": [np.arange(wide), np.arange(8)], "heads": [np.arange(4), np.arange(1)]})
+    student, facts = build_student(teacher, StudentSettings(hidden=16, init="pca"), task=TASK, batches=batches(rows))
+    assert facts["intermediate"] == wide // 2
+    assert np.isfinite(forward(student, rows)[1].numpy()).all()
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("hidden", [8, 16])
+def test_a_factorized_table_of_an_electra_is_projected_whole(rows: Any, hidden: int) -> None:
+    import torch
+
+    from compactor.models.factorized import factorize, whole_table
+    from compactor.models.families import describe
+
+    teacher = tiny.model(2, hidden=32, heads=4, kind="electra")
+    factorize(teacher, 4)
+    student, _ = build_student(teacher, StudentSettings(hidden=hidden, init="pca"), task=TASK, batches=batches(rows))
+    words, own = describe(teacher).words, describe(student).words
+    assert own.weight.shape == (words.num_embeddings, 8)
+    assert hidden == 8 or torch.equal(own.weight, whole_table(words))
 
 
 @pytest.mark.model

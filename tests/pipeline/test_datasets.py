@@ -152,6 +152,10 @@ CHAIN = "stages:\n  - teacher: {model: m}\n%s  - export\n"
             ":7:5: P027: augment makes no copies, and data.unlabelled names no texts",
         ),
         (
+            "data: {train: train.csv}\n" + CHAIN % "  - augment: {unlabelled_copies: 3}\n  - distill: {}\n",
+            ":7:5: P027: unlabelled_copies of augment is about the texts of data.unlabelled, which names none",
+        ),
+        (
             "data: {train: train.csv, unlabelled: mores.csv}\n" + CHAIN % "  - augment: {}\n  - distill: {}\n",
             ":4:38: P040: data.unlabelled: there is no file mores.csv (did you mean more.csv?",
         ),

@@ -25,6 +25,11 @@ def test_layers_that_are_not_there_are_refused_with_a_sentence(keep):
         layers_to_keep(6, keep)
 
 
+def test_a_list_of_all_layers_takes_none_away_and_is_refused():
+    with pytest.raises(StageError, match=r"K201: prune\.layers names all 3 layers"):
+        layers_to_keep(3, [2, 0, 1])
+
+
 @pytest.mark.model
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_a_cut_model_answers_as_one_whose_other_layers_do_nothing_and_reloads(family, tmp_path):

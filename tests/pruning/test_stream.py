@@ -129,3 +129,17 @@ def test_another_width_is_refused(wanted):
 
     with pytest.raises(StageError, match="smaller multiple of 8"):
         channels_to_keep(32, wanted, 8)
+
+
+@pytest.mark.parametrize("wanted", [0.5, 16])
+def test_a_stream_as_wide_as_embeddings_that_are_projected_into_it_is_refused(wanted):
+    """Its configuration would tell of no projection, and the weights of one would be left out when it is read."""
+    from compactor.models.families import describe
+    from compactor.pruning.stream import channels_to_keep, projected_width
+
+    electra, bert = (projected_width(describe(tiny.model(family))) for family in ("electra", "bert"))
+    assert (electra, bert) == (16, 0)
+    with pytest.raises(StageError, match="16 channels, as many as the embeddings have") as refused:
+        channels_to_keep(32, wanted, 8, electra)
+    assert (refused.value.problem.code, refused.value.problem.hint) == ("K222", "give another number, such as 8 or 24")
+    assert (channels_to_keep(32, 24, 8, electra), channels_to_keep(32, wanted, 8, bert)) == (24, 16)

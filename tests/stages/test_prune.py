@@ -169,6 +169,14 @@ def test_a_deep_cut_and_dropped_pieces_are_told(place):
 
 
 @pytest.mark.model
+def test_what_is_hinted_at_where_many_layers_go_is_no_mistake_of_the_profile(place):
+    work, _ = prune(place, {"layers": 1}, "deep-layers")
+    (deep,) = (finding for finding in work.reporter.findings if finding.code == "K901")
+    assert "33% of the layers" in deep.sentence
+    assert "steps:" not in deep.hint, "steps cut widths alone (P174)"
+
+
+@pytest.mark.model
 def test_the_same_run_gives_the_same_bytes(place):
     settings = {"intermediate": [48, 32, 16], "recover": {"epochs": 1}}
     files = []
@@ -209,6 +217,8 @@ def test_killed_in_recovery_it_ends_with_the_same_bytes(place):
         ({"layers": 3}, "prune.layers is 3, but the model has 3 layers"),
         ({"intermediate": 65}, "keeps 65 in layer 0, which has 64"),
         ({"heads": [4, 4]}, "names 2 widths, but the model has 3 layers"),
+        ({"intermediate": 8, "scope": "global", "floor": 0.5}, "keeps 8 in each layer, and floor 0.5 leaves 32 in every one"),
+        ({"heads": 1, "scope": "global", "floor": 0.3}, "keeps 1 in each layer, and floor 0.3 leaves 2 in every one"),
         ({"vocabulary": 10}, "special tokens and single characters alone are"),
         (
             {"vocabulary": 130, "recover": {"losses": [{"hidden_states": {}}]}},
@@ -219,3 +229,21 @@ def test_killed_in_recovery_it_ends_with_the_same_bytes(place):
 def test_what_cannot_be_is_refused_with_a_sentence(place, settings, sentence, request):
     with pytest.raises(StageError, match=sentence):
         prune(place, settings, f"refused-{request.node.callspec.indices['settings']}")
+
+
+@pytest.mark.model
+def test_channels_are_chosen_by_rows_of_all_lengths(place, monkeypatch):
+    """One pass holds some of the rows: those must not be the shortest."""
+    from compactor.pruning import stream_scores
+    from compactor.stages._inputs import encoded
+
+    seen = []
+    capture = stream_scores.capture
+    monkeypatch.setattr(stream_scores, "MOST_PIECES", 300)
+    monkeypatch.setattr(stream_scores, "capture", lambda model, maps, batch: seen.append(batch) or capture(model, maps, batch))
+    work, _ = prune(place, {"hidden": 24, "refit": False}, "lengths")
+    (looked_at,) = (batch["attention_mask"].sum(axis=1) for batch in seen)
+    lengths = encoded(work, place[2].folder).lengths
+    assert len(looked_at) < len(lengths) / 2
+    assert looked_at.max() > np.median(lengths)
+    assert abs(looked_at.mean() - lengths.mean()) < 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -166,29 +165,6 @@ def test_an_aim_in_milliseconds_takes_what_saves_time_and_times_the_result_again
     assert faster.facts["aim"]["wanted"] == faster.facts["aim"]["predicted"] == pytest.approx(0.8)
     with pytest.raises(StageError, match=r"wants 0.1 ms, but .* 0.4 ms are left"):
         prune(place, {"aim": {"latency_ms": 0.1}}, "too-fast")
-
-
-@pytest.mark.model
-def test_the_times_of_widths_are_kept_for_one_version_of_every_runtime(place, monkeypatch):
-    from compactor.measuring import surroundings
-    from compactor.stages._latency_table import LatencyTable
-
-    root, data, teacher = place
-    work = works.make_work(root, "runtimes", data, teacher=teacher)
-    table = LatencyTable.__new__(LatencyTable)
-    table.course, table.aim = SimpleNamespace(model=tiny.model(layers=1), work=work), SimpleNamespace(precision="int8")
-
-    def identity(target: str, gpu: str = "A", **installed: str) -> dict[str, Any]:
-        packages = {name.replace("_", "-"): version for name, version in installed.items()}
-        monkeypatch.setattr(surroundings, "installed_packages", lambda: packages)
-        monkeypatch.setattr(surroundings, "gpus", lambda: [gpu])
-        work.target = load_target(target)
-        return table._identity({})
-
-    assert identity("server-gpu", onnxruntime_gpu="1.28") != identity("server-gpu", onnxruntime_gpu="1.29")
-    assert identity("server-gpu", onnxruntime_gpu="1.28") == identity("server-gpu", onnxruntime_gpu="1.28")
-    assert identity("server-gpu", "A") != identity("server-gpu", "B")
-    assert identity("host", "A") == identity("host", "B")
 
 
 @pytest.mark.model

@@ -59,6 +59,9 @@ def test_losses_of_answers_are_for_all(student: dict[str, Any]) -> None:
         ({"config": {"dim": 8}}, "student.config"),
         ({"config": {"model_type": "distilbert"}, "layers": 2}, "student.layers"),
         ({"config": {"model_type": "distilbert"}, "positions": 64}, "student.positions"),
+        ({"config": {"model_type": "distilbert"}, "init": "pca"}, "student.init"),
+        ({"config": {"model_type": "distilbert"}, "init": "teacher-layers"}, "student.init"),
+        ({"config": {"model_type": "distilbert"}, "choose": "best"}, "student.choose"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_before_anything_runs(student: dict[str, Any], path: str) -> None:
@@ -233,3 +236,15 @@ def test_of_a_static_student_the_vocabulary_can_be_pruned_and_nothing_else(place
             Prune.model_validate(cut).run(source, works.make_work(root, f"refused-{number}", data, teacher=teacher))
         assert raised.value.problem.code == "L120"
         assert "static student has no layers" in str(raised.value)
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("vocabulary", [{}, {"vocabulary": USED}])
+def test_a_configuration_with_few_positions_reads_texts_up_to_there(place: Any, vocabulary: dict[str, Any]) -> None:
+    from compactor.models.tokenizer import max_length
+
+    shape = {"model_type": "distilbert", "dim": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 8}
+    train = {"epochs": 1, "batch_size": 16, "learning_rate": 1e-2}
+    work = distilled(place, f"few-positions-{len(vocabulary)}", student={"config": shape, **vocabulary}, train=train)
+    assert max_length(work.folder) == 8
+    assert [finding.severity for finding in work.reporter.findings if finding.code == "K910"] == ["warning"]

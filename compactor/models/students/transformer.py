@@ -142,6 +142,10 @@ class TransformerStudent(StudentSettings):
         if named:
             sentence = f"{named[0]} stands beside config, which says the whole shape"
             yield (named[0],), Problem("P264", sentence, "leave one of the two out")
+        for name in ("init", "choose"):
+            if name in self.model_fields_set and getattr(self, name) not in ("random", "even"):
+                sentence = f"{name} is about the teacher's layers, and a model of config begins with random weights"
+                yield (name,), Problem("P264", sentence, "leave one of the two out")
 
 
 def kept_layers(wanted: int | tuple[int, ...] | None, available: int) -> tuple[int, ...]:
