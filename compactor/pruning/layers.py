@@ -33,7 +33,9 @@ def layers_to_keep(total: int, keep: int | Sequence[int]) -> list[int]:
             f"name some of 0 to {total - 1}, each once",
         )
     if len(keep) == total:
-        raise StageError("K201", f"prune.layers names all {total} layers, so that none goes", "leave one out, or leave layers out")
+        raise StageError(
+            "K201", f"prune.layers names all {total} layers, so that none goes", "leave one out, or leave layers out"
+        )
     return sorted(keep)
 
 
