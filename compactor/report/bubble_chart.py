@@ -66,13 +66,13 @@ def described(report: Report) -> str:
     return ". ".join(told) + "."
 
 
-def size_key(report: Report) -> list[tuple[int, float]]:
-    """Return round sizes in bytes with the radius that the wide chart gives them."""
+def size_key(report: Report, frame: Frame) -> list[tuple[int, float]]:
+    """Return round sizes in bytes with the radius that a chart gives them."""
     largest = max((row.size_bytes or 0 for row in shown_rows(report)[0]), default=0)
     if not largest:
         return []
     power = 10 ** math.floor(math.log10(largest))
-    return [(size, radius_of(size, largest, WIDE)) for size in (power // 10, power) if size]
+    return [(size, radius_of(size, largest, frame)) for size in (power // 10, power) if size]
 
 
 def _figures(row: Row, key: CellKey | None) -> str:
