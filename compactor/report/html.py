@@ -88,21 +88,9 @@ def _chart(report: Report) -> list[Child]:
     if wide is None:
         parts.append(element("p", "No row has both quality and latency on this target, so there is nothing to draw."))
     else:
-        keys = [
-            element("span", element("i", class_="dot stage"), " stage", class_="key-item"),
-            element("span", element("i", class_="dot chosen"), " packaged", class_="key-item"),
-            element("span", element("i", class_="dot control"), " control (hollow)", class_="key-item"),
-            element(
-                "span",
-                element("i", class_="stroke pareto-key"),
-                " Pareto line: nothing is both faster and better",
-                class_="key-item",
-            ),
-            element("span", element("i", class_="stroke whisker-key"), " 95 % interval of the quality", class_="key-item"),
-        ]
         sizes = [_sizes(report, frame) for frame in (WIDE, NARROW)]
         caption = element(
-            "figcaption", sizes, keys, element("span", "latency ", badge(chain_evidence(report)), class_="key-item")
+            "figcaption", sizes, _keys(wide), element("span", "latency ", badge(chain_evidence(report)), class_="key-item")
         )
         parts.append(element("figure", wide, narrow, caption, class_="trade-off"))
     if left:
@@ -116,6 +104,14 @@ def _chart(report: Report) -> list[Child]:
             )
         )
     return parts
+
+
+def _keys(chart: Markup) -> list[Markup]:
+    """Return what the marks of a chart mean, of lines those that are drawn."""
+    lines = [("pareto", "Pareto line: nothing is both faster and better"), ("whisker", "95 % interval of the quality")]
+    marks = [("dot stage", "stage"), ("dot chosen", "packaged"), ("dot control", "control (hollow)")]
+    marks += [(f"stroke {name}-key", told) for name, told in lines if f'class="{name}"' in chart]
+    return [element("span", element("i", class_=name), f" {told}", class_="key-item") for name, told in marks]
 
 
 def _sizes(report: Report, frame: Frame) -> Markup:

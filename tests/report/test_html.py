@@ -147,3 +147,13 @@ def test_no_color_without_a_dark_twin():
     names = set(re.findall(r"(--[\w-]+):", light))
     assert names == set(re.findall(r"(--[\w-]+):", dark.split("* {")[0]))
     assert "@media print" in css
+
+
+def test_the_key_of_the_chart_names_only_lines_that_are_drawn(record):
+    assert "Pareto line" in read(page(parse_report(record)))
+    record["rows"], record["controls"] = record["rows"][:1], []
+    record["rows"][0]["quality"]["ci95"] = None
+    shown = read(page(parse_report(record | {"selected": "teacher"})))
+    assert "control (hollow)" in shown
+    assert "Pareto line" not in shown
+    assert "interval of the quality" not in shown
