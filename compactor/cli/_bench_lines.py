@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from compactor.base.figures import three_figures
 from compactor.cli._bench_elsewhere import answer_line
 
 
@@ -39,12 +40,8 @@ def more_lines(each: dict[str, Any]) -> Iterator[str]:
 
 
 def figure(value: float | None) -> str:
-    """Return three significant figures, never in powers of ten."""
-    if value is None:
-        return "-"
-    if abs(value) >= 100:
-        return f"{value:.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
+    """Return three figures that count, or a dash for what was not measured."""
+    return "-" if value is None else three_figures(value)
 
 
 def _inputs(each: dict[str, Any]) -> Iterator[str]:
