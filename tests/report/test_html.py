@@ -86,6 +86,18 @@ def test_a_missed_budget_is_said_in_words_and_at_the_cell(missed):
     assert "misses the budget of 8.5 MB" in text
 
 
+def test_a_limit_that_was_not_measured_is_not_said_to_be_missed_by_a_figure(missed):
+    """An estimated interval below the limit stands in the cell, and is no reason to call it missed."""
+    for row in missed["rows"] + missed["controls"]:
+        cells = [{"batch": 1, "length": "data", "threads": 1, "p50": None, "interval": [0.1, 2.0]}]
+        row |= {"latency_ms": cells, "evidence": "estimated"}
+    text = read(page(parse_report(missed)))
+    assert "0.100 to 2.00 estimated, real lengths not measured, so the budget of 5 ms counts as missed" in text
+    assert "budget: 5 ms — not measured, counts as missed" in text
+    assert "budget: 8.5 MB — missed" in text
+    assert "misses the budget of 5 ms" not in text
+
+
 def evil(value, name=""):
     """Return the record with every free text replaced by an attack."""
     if isinstance(value, dict):
