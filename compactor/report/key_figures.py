@@ -92,7 +92,8 @@ def _tile(report: Report, title: str, value: str, told: list[str], limit: str, n
     word = "kept" if missed is None else "not measured, counts as missed" if missed.get("value") is None else "missed"
     judged = element("p", f"{limit} — {word}", class_=f"limit-line {'kept' if missed is None else 'missed'}") if limit else None
     known = value != words.NOT_MEASURED
-    evidence = badge(report.chosen.evidence) if timed and known else badge("measured") if known else None
+    # Only times and memory are of a machine: answers and bytes were taken here, whatever the target is.
+    evidence = badge(report.chosen.evidence) if timed and known else None
     return element(
         "div",
         element("h3", title, " ", evidence),

@@ -79,6 +79,13 @@ def test_the_page_says_what_matters(record):
     assert "not measured" in text
 
 
+def test_quality_and_size_are_not_said_to_be_taken_on_the_target(record):
+    """`measured` means on the target itself; this record's times are a proxy's, and its answers those of the same machine."""
+    html = page(parse_report(record))
+    tiles = html[html.index('class="tiles"') : html.index('id="trade-off"')]
+    assert re.findall(r'class="badge (\w+)"', tiles) == ["proxy", "proxy"]
+
+
 def test_a_missed_budget_is_said_in_words_and_at_the_cell(missed):
     text = read(page(parse_report(missed)))
     assert "budget missed" in text
