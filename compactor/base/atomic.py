@@ -27,8 +27,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 @contextmanager
 def fresh_file(path: Path) -> Iterator[BinaryIO]:
-    """Give a file to write; flushed to the disk it takes its name only if the block ends well."""
+    """Give a file to write; flushed to the disk it takes its name only if the block ends well. A device or pipe is written as it is."""
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            # `-o /dev/stdout`, `-o >(tee copy)`: a file in its place would take it from everybody.
+            with path.open("wb") as stream:
+                yield stream
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path("/")
+# One module, built for different hardware: whichever package is installed brings `import onnxruntime` and runs on the processor too.
+RUNTIMES = ("onnxruntime", *(f"onnxruntime-{kind}" for kind in ("gpu", "openvino", "directml", "qnn", "rocm", "migraphx")))
 PACKAGES = (
     "numpy",
-    "onnxruntime",
-    "onnxruntime-gpu",
+    *RUNTIMES,
     "filelock",
     "tokenizers",
     "onnx",

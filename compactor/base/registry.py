@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -76,12 +77,21 @@ def _files(package: str) -> tuple[str, ...]:
 
 
 def import_file(path: Path) -> ModuleType:
-    """Import a user's own file; its module's name begins with `USER_MODULE`."""
+    """Import a user's own file; its module's name begins with `USER_MODULE` and is another for each path."""
+    from compactor.base.hashing import hash_value
+
     if not path.is_file():
         raise CompactorError("P131", f"there is no file {path}", "give the path relative to the profile")
-    spec = importlib.util.spec_from_file_location(f"{USER_MODULE}{path.stem}", path)
+    name = f"{USER_MODULE}{path.stem}_{hash_value(str(path.resolve()))[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise CompactorError("P132", f"{path} cannot be imported as Python", "give a .py file")
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    # Where settings and dataclasses look for what their annotations name, such as Literal.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module

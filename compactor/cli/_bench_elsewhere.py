@@ -58,7 +58,9 @@ def via_of(runner: Runner) -> str:
 def answer_line(answers: dict[str, Any]) -> str:
     """Return one sentence about an agreement."""
     word = "the same answers as here" if answers["passed"] else "OTHER ANSWERS THAN HERE"
-    figures = [f"largest difference {answers['largest_difference']:.2g}", f"least cosine {answers['smallest_cosine']:.4f}"]
+    largest = answers["largest_difference"]
+    differs = "some are no numbers, or have another shape" if largest is None else f"largest difference {largest:.2g}"
+    figures = [differs, f"least cosine {answers['smallest_cosine']:.4f}"]
     if answers["same_label"] is not None:
         figures.append(f"same label in {answers['same_label']:.1%} of {answers['clear']} clear cases")
     if answers["metric"]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
+    from compactor.base.errors import StageError
     from compactor.measuring.latency import Subject
 
 FEWEST_IDS = 2  # of a model of which nothing is known: 0 and 1 are in every table
@@ -56,7 +57,10 @@ def token_ids(subject: Subject, texts: list[str]) -> list[np.ndarray]:
 
     if subject.tokenizer is None:
         raise MissingError("M108", f"{subject.id} has no tokenizer.json beside it", "leave --texts out, or give a bundle")
-    tokenizer = Tokenizer.from_file(str(subject.tokenizer))
+    try:
+        tokenizer = Tokenizer.from_file(str(subject.tokenizer))
+    except Exception as error:  # the Rust library raises bare Exception
+        raise _unreadable(subject.tokenizer, error) from error
     tokenizer.no_padding()
     tokenizer.no_truncation()
     longest = subject.max_length
@@ -95,7 +99,6 @@ def _names(paths: list[Path]) -> list[str]:
 
 
 def _subject(path: Path, name: str, shapes: dict[str, list[int]]) -> Subject:
-    from compactor.base.atomic import read_json
     from compactor.base.errors import StageError
     from compactor.measuring.latency import Subject
     from compactor.measuring.size import model_file
@@ -104,8 +107,7 @@ def _subject(path: Path, name: str, shapes: dict[str, list[int]]) -> Subject:
     described: dict[str, Any] = {}
     for file in ("config.json", "manifest.json", "interface.json"):
         found = beside(model, file)
-        if found is not None:
-            described |= read_json(found)
+        described |= _description(found) if found is not None else {}
     if path.is_dir() and "larger" in (described.get("cascade") or {}):
         sentence = (
             f"{path} holds two models and a rule between them, and made-up inputs do not tell how often the second one runs"
@@ -123,6 +125,27 @@ def _subject(path: Path, name: str, shapes: dict[str, list[int]]) -> Subject:
         table_rows=_table_rows(model),
         tokenizer=beside(model, "tokenizer.json"),
     )
+
+
+def _description(path: Path) -> dict[str, Any]:
+    """Read what lies beside a model; a file that is no JSON object describes something else.
+
+    Raises:
+        StageError: M135 it cannot be read.
+    """
+    from compactor.base.atomic import read_json
+
+    try:
+        told = read_json(path)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    return told if isinstance(told, dict) else {}
+
+
+def _unreadable(path: Path, error: Exception) -> StageError:
+    from compactor.base.errors import StageError
+
+    return StageError("M135", f"{path} cannot be read: {error}", "copy the model's folder again, or move the file away")
 
 
 def _table_rows(model: Path) -> dict[str, int]:

@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 
+from compactor.base.environment import RUNTIMES
 from compactor.cli._line import Line
 from compactor.exporting.optimum_python import HINT as OPTIMUM_HINT
 
@@ -34,8 +35,9 @@ def package_lines(installed: dict[str, str], requirements: list[str] | None = No
     groups = by_extra(declared() if requirements is None else requirements)
     installed = {_normal(name): version for name, version in installed.items()}
     both = {"onnxruntime", "onnxruntime-gpu"} <= set(installed)
-    if "onnxruntime-gpu" in installed:
-        installed.setdefault("onnxruntime", installed["onnxruntime-gpu"])  # the same module, built for CUDA
+    for build in RUNTIMES:
+        if build in installed:
+            installed.setdefault("onnxruntime", installed[build])  # the same module, built for other hardware
     lines = []
     for extra in sorted(groups, key=lambda extra: (NEEDED.index(extra) if extra in NEEDED else len(NEEDED), extra)):
         if extra in SKIPPED:

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compactor.cli._numbers import count, seconds
+
 if TYPE_CHECKING:
     from compactor.measuring.evidence import ThisMachine
     from compactor.measuring.latency import Measured, Subject
@@ -32,11 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="shape of an input, or size of a free dimension, that cannot be guessed",
     )
     add("--scenario", choices=SCENARIOS, help="only the cells of one of MLPerf's scenarios, or of texts of changing lengths")
-    add("--workers", type=_count, default=0, metavar="N", help="throughput of 1, 2, ... N processes side by side, and energy")
+    add("--workers", type=count, default=0, metavar="N", help="throughput of 1, 2, ... N processes side by side, and energy")
     add("--sweep", action="store_true", help="try session options on the last model: threads, graph level, spinning, arena")
     add("--write", action="store_true", help="with --sweep: write the best options into the bundle's manifest")
     add("--quick", action="store_true", help="fewer cells and fewer runs")
-    add("--seconds", type=float, metavar="S", help="time to spend on timed runs (default: 50, quick 10)")
+    add("--seconds", type=seconds, metavar="S", help="time to spend on timed runs (default: 50, quick 10)")
     add("--raw", type=Path, metavar="DIR", help="keep the raw values here")
     add("--json", action="store_true", help="print the result as JSON")
     add_elsewhere(parser)
@@ -59,7 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     texts = read_texts(arguments.texts) if arguments.texts else None
     samples = {subject.id: token_ids(subject, texts) for subject in subjects} if texts else None
     with tempfile.TemporaryDirectory(prefix="compactor-bench-") as scratch, runner:
-        raw = arguments.raw or Path(scratch)
+        _check_there(arguments, target, runner)
+        raw = (arguments.raw or Path(scratch)).resolve()  # `.` has no name, which a row's path of its raw values begins with
         measured = measure(
             subjects,
             target,
@@ -98,13 +101,6 @@ def _print(result: dict[str, Any], records: dict[str, dict[str, Any]], *, as_jso
         print_table(result)
 
 
-def _count(given: str) -> int:
-    count = int(given)
-    if count < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return count
-
-
 def _check(arguments: argparse.Namespace) -> None:
     """Refuse what cannot be done before anything is timed."""
     from compactor.base.errors import Problem, ProfileError
@@ -119,6 +115,14 @@ def _check(arguments: argparse.Namespace) -> None:
     last = arguments.models[-1]
     if arguments.write and (not last.is_dir() or beside(model_file(last), "manifest.json") is None):
         raise ProfileError([Problem("M133", f"{last} is no bundle, its options cannot be written", "leave --write out")])
+
+
+def _check_there(arguments: argparse.Namespace, target: Target | ThisMachine, runner: Runner) -> None:
+    """Refuse what only the open way can tell: session options that nothing would be timed with."""
+    from compactor.measuring.sweep import refuse_untimed
+
+    if arguments.sweep:
+        refuse_untimed(target, runner)
 
 
 def _target(name: str) -> Target | ThisMachine:
@@ -167,7 +171,6 @@ def _result(
     *,
     kept: bool,
 ) -> dict[str, Any]:
-    from compactor.base.environment import versions
     from compactor.cli._bench_elsewhere import via_of
     from compactor.measuring.size import size_bytes
 
@@ -176,7 +179,7 @@ def _result(
     for subject, path in zip(subjects, paths, strict=True):
         each = measured[subject.id].as_dict()
         each["path"] = str(path)
-        each["size_bytes"] = size_bytes(path) if path.is_dir() else path.stat().st_size
+        each["size_bytes"] = size_bytes(path)
         for row in [*(each["latency_ms"] or []), *([each["end_to_end_ms"]] if each["end_to_end_ms"] else [])]:
             row["times_faster_than_first"] = _faster(first, row, raw) if subject.id != subjects[0].id else None
         models[subject.id] = each
@@ -190,10 +193,19 @@ def _result(
         "via": via_of(runner),
         "place": runner.place_name,
         "machine": runner.machine(),
-        "versions": versions(("onnxruntime", "onnxruntime-gpu", "numpy")),
+        "versions": _versions(first),
         "self_test": first.aa,
         "models": models,
     }
+
+
+def _versions(measured: Measured) -> dict[str, str]:
+    """Return what is installed here; of onnxruntime what the worker told, else the version of whichever package brings it."""
+    from compactor.base.environment import RUNTIMES, versions
+
+    found = versions((*RUNTIMES, "numpy"))
+    brought = next((found[name] for name in RUNTIMES if name in found), "unknown")
+    return {**found, "onnxruntime": str(measured.conditions.get("onnxruntime") or brought)}
 
 
 def _faster(first: Measured, row: dict[str, Any], raw: Path) -> dict[str, Any] | None:

@@ -34,7 +34,16 @@ def run(arguments: argparse.Namespace) -> int:
         if not sys.stdin.isatty():
             print(f"{total:.1f} MB could be freed: compactor clean --yes")
             return 0
-        if input(f"delete these {len(found)} folders ({total:.1f} MB)? [y/N] ").strip().lower() != "y":
+        if not _agreed(f"delete these {len(found)} folders ({total:.1f} MB)? [y/N] "):
             return 0
     print(f"{sweep(store, runs, found) / 1e6:.1f} MB freed")
     return 0
+
+
+def _agreed(question: str) -> bool:
+    """Ask; nothing but a plain yes is one, and Ctrl-D is a no."""
+    try:
+        return input(question).strip().lower() == "y"
+    except EOFError:
+        print()
+        return False

@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check(arguments)
     path = Path(arguments.data).expanduser() if arguments.data else None
     guess = guess_columns(path) if path is not None and path.is_file() else None
-    task, method = TASKS.load(arguments.task)(), _method(arguments.target)
+    task, method = TASKS.load(arguments.task)(), _method(arguments.target, arguments.output)
     text = profile_text(Choices(task, arguments.target, method, arguments.data, arguments.model, guess))
     _validate(text, arguments.output)
     write_text(arguments.output, text)
@@ -113,9 +113,15 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ProfileError(problems)
 
 
-def _method(target: str) -> str:
-    """Return the quantization that the target has kernels for."""
-    from compactor.targets import load_target, target_names
+def _method(target: str, output: Path) -> str:
+    """Return the quantization that the target has kernels for; what is wrong with a target is told when the profile is checked."""
+    from compactor.base.errors import CompactorError
+    from compactor.pipeline.named_files import find, near_folders
+    from compactor.targets import load_target
 
-    precisions = load_target(target).precisions if target in target_names() else ("int8",)
+    path = find(target, near_folders(output)) if target.endswith((".yaml", ".yml")) else None
+    try:
+        precisions = load_target(str(path or target)).precisions
+    except CompactorError:
+        return "dynamic-int8"
     return "dynamic-int8" if "int8" in precisions else "fp16"

@@ -18,6 +18,8 @@ FOLDER = Path(__file__).parent
 NOT_VERBS = {"main", "say"}
 # Verbs that only read and tell.
 BRIEF = {None, "compare", "plan", "report", "schema", "status", "targets", "validate"}
+# Verbs that go on where they were stopped.
+CONTINUES = {"run"}
 # What brings a package that is not installed; everything else that compactor imports comes with the toolchain.
 BROUGHT_BY = {"numpy": "", "onnxruntime": "", "tokenizers": "", "datasets": "[hub]", "optimum": "[optimum]"}
 TOOLCHAIN = {
@@ -90,7 +92,7 @@ def _answer(given: list[str]) -> int:
     try:
         return _run(given)
     except KeyboardInterrupt:
-        print("\nstopped; the same command continues", file=sys.stderr)
+        print(f"\nstopped{'; the same command continues' if _verb(given) in CONTINUES else ''}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         # The reader of the pipe has gone (`| head`); the interpreter would complain again when it flushes at exit.

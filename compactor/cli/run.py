@@ -7,6 +7,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from compactor.cli._numbers import count
 from compactor.cli._places import add_overrides, add_places, store_folder
 
 
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-timing", action="store_true", help="do not measure speed now: the same command without this does, later"
     )
     parser.add_argument("--online", action="store_true", help="allow the network, for models and data named by a hub id")
-    parser.add_argument("--threads", type=int, default=None, metavar="N", help="cores to use (default: all that are allowed)")
+    parser.add_argument("--threads", type=count, default=None, metavar="N", help="cores to use (default: all that are allowed)")
     parser.add_argument("--quiet", action="store_true", help="only the result")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
 

@@ -92,17 +92,18 @@ def _probe(arguments: argparse.Namespace) -> int:
     from ruamel.yaml import YAML
 
     from compactor.base.atomic import write_text
-    from compactor.base.environment import machine, versions
+    from compactor.base.environment import RUNTIMES, machine, versions
     from compactor.measuring.providers import installed_packages, what_is_missing
     from compactor.targets.probe import target_yaml
     from compactor.targets.target import checked
 
-    here, found = machine(), versions(("onnxruntime", "onnxruntime-gpu"))
+    here, found = machine(), versions(RUNTIMES)
+    builds = [found[build] for build in (*RUNTIMES[1:], RUNTIMES[0]) if build in found]
     gpu = "CUDAExecutionProvider"
     provider = "CPUExecutionProvider" if what_is_missing(gpu, installed_packages()) else gpu
     named = arguments.target or (arguments.output.stem if arguments.output else None) or here["product"] or "this-machine"
     name = re.sub(r"[^A-Za-z0-9]+", "-", named).strip("-").lower() or "this-machine"
-    text = target_yaml(name, here, provider=provider, onnxruntime=found.get("onnxruntime-gpu") or found.get("onnxruntime"))
+    text = target_yaml(name, here, provider=provider, onnxruntime=next(iter(builds), None))
     given: dict[str, Any] = YAML(typ="safe", pure=True).load(text)
     checked(given, name)  # what is written can be read
     if arguments.output is None:

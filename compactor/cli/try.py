@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compactor.cli._numbers import count
+
 if TYPE_CHECKING:
     from compactor.runtime import Model
 
@@ -20,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", type=Path, help="folder of a bundle, or of an ONNX model with interface.json")
     parser.add_argument("text", help="the text or the path of an image, or - to read one a line from standard input")
     parser.add_argument("--pair", default=None, metavar="TEXT", help="second sentence, for a model that compares two")
-    parser.add_argument("--threads", type=int, default=None, metavar="N", help="threads (default: what the bundle recommends)")
+    parser.add_argument(
+        "--threads", type=count, default=None, metavar="N", help="threads (default: what the bundle recommends)"
+    )
     parser.add_argument(
         "--provider", default=None, metavar="NAME", help="onnxruntime execution provider (default: the bundle's)"
     )
@@ -68,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _ask(model: Model, text: str, pair: str | None) -> Any:
     """Return the answer: a label, several, a number, spans; of a model for embeddings, the numbers."""
-    return model.embed(text)[0].tolist() if model.interface.answer == "vector" else model(text, pair)
+    return model.logits(text, pair)[0].tolist() if model.interface.answer == "vector" else model(text, pair)
 
 
 def _answered_by(model: Any, text: str, pair: str | None) -> dict[str, Any]:
@@ -100,11 +104,31 @@ def _place(each: dict[str, Any]) -> str:
 
 
 def _texts(arguments: argparse.Namespace, pair: bool) -> Iterator[tuple[str, str | None]]:
-    import sys
-
     if arguments.text != "-":
         yield arguments.text, arguments.pair
         return
-    for line in sys.stdin:
+    for line in _lines():
         text, tab, second = line.rstrip("\n").partition("\t") if pair else (line.rstrip("\n"), "", "")
         yield text, second if tab else arguments.pair
+
+
+def _lines() -> Iterator[str]:
+    """Yield the lines of standard input.
+
+    Raises:
+        CompactorError: T208 it is not UTF-8.
+    """
+    import sys
+
+    from compactor.base.errors import CompactorError
+
+    lines = iter(sys.stdin)
+    while True:
+        try:
+            line = next(lines)
+        except StopIteration:
+            return
+        except UnicodeDecodeError as error:
+            told = f"standard input is not UTF-8: byte 0x{error.object[error.start]:02x}"
+            raise CompactorError("T208", told, "convert it first, as with iconv -f latin1 -t utf-8") from error
+        yield line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 SECONDS_PER_HOUR = 3600
@@ -35,3 +36,17 @@ def cost_record(target: Any, evidence: str | None, texts_per_s: float | None) ->
     value = cost_per_million(target.price_per_hour, texts_per_s)
     record = {"value": value, "currency": target.currency, "price_per_hour": target.price_per_hour, "texts_per_s": texts_per_s}
     return record, ""
+
+
+def highest_rate(rows: Sequence[dict[str, Any]], throughput: Sequence[dict[str, Any]]) -> float | None:
+    """Return the most texts a second of one process in any cell, or of several workers; None where nothing was timed."""
+    rates = [row["throughput_per_s"] for row in rows] + [row["texts_per_s"] for row in throughput]
+    return max((rate for rate in rates if rate is not None), default=None)
+
+
+def priced(timing: dict[str, Any], target: Any) -> dict[str, Any]:
+    """Return the results of a measurement with the cost at the price that the target has now; times that are kept outlive a price."""
+    if target.price_per_hour is None and not timing.get("cost_per_million"):
+        return timing
+    rate = highest_rate(timing.get("latency_ms") or [], timing.get("throughput") or [])
+    return {**timing, "cost_per_million": cost_record(target, timing.get("evidence"), rate)[0]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from compactor.base.finding import Finding
@@ -114,4 +115,24 @@ def proxy_finding(evidence: Evidence) -> Finding | None:
         "note",
         f"times are a proxy: {evidence.reason}",
         "measure the bundle on the device itself with `compactor bench`",
+    )
+
+
+def memory_finding(peaks: Mapping[str, int | None], name: str, memory_mb: int | None) -> Finding | None:
+    """Return a finding when models took more memory than the target has; None where one of the two is not known.
+
+    Args:
+        peaks: largest resident bytes of each model's process, by subject id.
+        name: of the target.
+        memory_mb: of the target, in units of 2^20 bytes.
+    """
+    known = {subject: peak for subject, peak in peaks.items() if peak is not None}
+    large = {subject: peak for subject, peak in known.items() if memory_mb is not None and peak > memory_mb << 20}
+    if not large:
+        return None
+    return Finding(
+        "M123",
+        "warning",
+        f"{', '.join(large)} took up to {max(large.values()) >> 20} MB of memory, and {name} has {memory_mb} MB",
+        "measure smaller batches and lengths, or make the model smaller; the peak holds Python and onnxruntime too",
     )

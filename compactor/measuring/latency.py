@@ -85,8 +85,8 @@ def measure(
         cells = grid(target, scenario, quick=quick, with_samples=bool(samples), most=[each.max_length for each in subjects])
         timing = (job_for(target, affinity), plan, runner, reporter)
         try:
+            folder_for_raw.mkdir(parents=True, exist_ok=True)  # what cannot be made is told before the time is spent
             timed = time_all(subjects, cells, Inputs(samples or {}, texts), *timing, workers=workers)
-            folder_for_raw.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise disk_error(error, folder_for_raw) from error
         return results_of(subjects, timed, target, runner, plan, folder_for_raw, reporter)

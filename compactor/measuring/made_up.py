@@ -80,8 +80,8 @@ def with_sizes(inputs: list[dict[str, Any]], sizes: dict[str, list[int]]) -> lis
     return [{**each, "shape": _sized(each, sizes)} for each in inputs]
 
 
-def how_filled(each: dict[str, Any], tokens: int, table_rows: dict[str, int]) -> str:
-    """Say in words what an input is filled with when it is made up."""
+def how_filled(each: dict[str, Any], tokens: int, table_rows: dict[str, int], *, beside_real: bool = False) -> str:
+    """Say in words what an input is filled with when it is made up; `beside_real`: there are real inputs too, which lend their ids."""
     name, kind = each["name"].lower(), dtype_of(each)
     if "mask" in name or kind is np.bool_:
         return "ones"
@@ -91,6 +91,8 @@ def how_filled(each: dict[str, Any], tokens: int, table_rows: dict[str, int]) ->
         return "zeros"
     if "position" in name:
         return "0, 1, 2, ..."
+    if beside_real:
+        return "ids drawn at random from those of the real inputs"
     if each["name"] in table_rows:
         return f"random ids below {table_rows[each['name']]}, the rows of the table that they index"
     return f"random ids below {tokens}"

@@ -10,7 +10,7 @@ import numpy as np
 # One thread on the processor: wall time minus CPU time is exactly what it was kept from. 3 % is the half width of the interval that
 # a measurement aims at; a machine that takes less than that hides inside the interval that is printed anyway.
 LEAST_CPU_USE = 0.97
-MOST_STEAL = 0.01  # share of the time that a hypervisor took, of all cores: it is in wall time and in CPU time alike
+MOST_STEAL = 0.01  # share of the time that a hypervisor took of our cores: it is in wall time and in CPU time alike
 MOST_QUOTA = 0.01  # share of the time that a container's quota kept the process waiting
 # Only where CPU use says nothing (several threads wait for each other, a GPU is waited for): one steady rival of a thread causes about
 # 130 a second (slices of 3 ms on both sides; seen here at half the processor), so 20 are a rival that takes about 15 %.
@@ -21,6 +21,7 @@ MOST_OTHERS = 0.25  # cores that other processes kept busy
 MOST_DRIFT = 0.05  # between the medians of the two halves
 MOST_SPREAD = 0.05  # median absolute deviation over the median
 LEAST_CLOCK = 0.7  # of the highest: all cores of common processors together run at 0.75 to 0.9 of what one may reach
+WIDER = 1.1  # than the interval asked for: the look that ends a cell draws fewer samples than the figure that is told
 SECOND_NS = 1e9
 LOWER_IS_WORSE = frozenset({"cpu_use", "clock"})
 
@@ -30,7 +31,6 @@ def judge_noise(
     *,
     pressure: float | None,
     threads: int,
-    cores: int,
     interval: tuple[float, float] | None,
     wanted_interval: float,
     others: float | None = None,
@@ -43,7 +43,6 @@ def judge_noise(
             `involuntary_switches`, `throttled`, `clock_share`, each of which may be None or absent.
         pressure: share of the cell's time in which some task waited for a core, None where the system does not tell.
         threads: of the session; CPU use is judged for one thread only, more may rightly wait for each other.
-        cores: of the machine.
         interval: 95 % interval of the median in milliseconds, None when there were too few runs.
         wanted_interval: half width over the median that was asked for.
         others: cores that processes outside this measurement kept busy, None where it is not known.
@@ -57,7 +56,7 @@ def judge_noise(
     numbers: dict[str, Any] = {
         "cpu_use": _share(_total(bursts, "cpu_ns"), wall_ns * threads),
         "pressure": pressure,
-        "steal": _share(_total(bursts, "steal_ns"), wall_ns * cores),
+        "steal": _share(_total(bursts, "steal_ns"), wall_ns),
         "quota": _share(_total(bursts, "quota_ns"), wall_ns),
         "involuntary_per_s": _share(_total(bursts, "involuntary_switches", SECOND_NS), wall_ns),
         "others": others,
@@ -67,7 +66,8 @@ def judge_noise(
         "clock": float(np.median(clocks)) if clocks else None,
     }
     flags = _flags(numbers, threads, tells=on_cpu and threads == 1 and numbers["cpu_use"] is not None)
-    if interval is None or (interval[1] - interval[0]) / (interval[1] + interval[0]) > 2 * wanted_interval:
+    # The sum of the ends is twice their middle: this is half the width over the middle, as it was asked for.
+    if interval is None or (interval[1] - interval[0]) / (interval[1] + interval[0]) > WIDER * wanted_interval:
         flags.append("few_samples")
     return {"verdict": verdict(flags), "flags": flags, **numbers}
 

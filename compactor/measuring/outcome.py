@@ -13,8 +13,8 @@ from compactor.base.finding import Finding
 from compactor.base.reporter import Reporter
 from compactor.measuring import findings as told
 from compactor.measuring.aa import self_test
-from compactor.measuring.cells import TEXT, Cell
-from compactor.measuring.cost import cost_record
+from compactor.measuring.cells import DATA, TEXT, Cell
+from compactor.measuring.cost import cost_record, highest_rate
 from compactor.measuring.evidence import Evidence, ThisMachine
 from compactor.measuring.made_up import how_filled, with_sizes
 from compactor.measuring.noise import combine_noise, judge_noise
@@ -85,7 +85,6 @@ def _judge(name: str, everything: Measurement) -> Judged:
             pressure=pressure,
             others=timed.others(cell),
             threads=threads,
-            cores=everything.here["cores"],
             interval=row["ci95_p50"],
             wanted_interval=plan.interval,
             on_cpu=target.provider == CPU,
@@ -104,6 +103,7 @@ def _findings(everything: Measurement, noises: dict[str, dict[str, Any]]) -> lis
         told.quota_finding(everything.here, threads),
         told.governor_finding(noises, everything.here.get("governor")),
         told.proxy_finding(everything.evidence),
+        told.memory_finding({name: _peak(seats[name]) for name in noises}, target.name, getattr(target, "memory_mb", None)),
         *(told.cpu_nodes_finding(name, target.provider, seats[name].readies[-1].get("assignment")) for name in noises),
     ]
     return [finding for finding in found if finding is not None]
@@ -117,9 +117,7 @@ def _measured(name: str, judged: Judged, everything: Measurement, aa: dict[str, 
     throughput = floods if isinstance(floods, list) and rows else []
     if not throughput:
         absent["throughput"] = floods if isinstance(floods, str) else "it was not asked for"
-    rates = [row["throughput_per_s"] for row in rows] + [row["texts_per_s"] for row in throughput]
-    known = [rate for rate in rates if rate is not None]
-    cost, absent["cost_per_million"] = cost_record(everything.target, evidence, max(known, default=None))
+    cost, absent["cost_per_million"] = cost_record(everything.target, evidence, highest_rate(rows, throughput))
     memory = _memory(seat)
     bursts = everything.timed.bursts[name]
     times = {cell: rounds_of(bursts[cell]).all for cell in judged.rows}
@@ -130,7 +128,7 @@ def _measured(name: str, judged: Judged, everything: Measurement, aa: dict[str, 
         throughput_per_s=max((row["throughput_per_s"] for row in rows), default=None),
         load_ms=float(np.median([ready["load_ms"] for ready in seat.readies])) if rows else None,
         first_ms=float(np.median(seat.firsts)) if rows else None,
-        peak_memory_bytes=max((look["peak_memory_bytes"] for look in seat.looks if look["peak_memory_bytes"]), default=None),
+        peak_memory_bytes=_peak(seat),
         memory_bytes=memory,
         evidence=evidence,
         noise=judged.noise,
@@ -146,6 +144,11 @@ def _measured(name: str, judged: Judged, everything: Measurement, aa: dict[str, 
         cost_per_million=cost,
         absent={figure: reason for figure, reason in absent.items() if reason},
     )
+
+
+def _peak(seat: Seat) -> int | None:
+    """Return the largest resident memory of the processes that ran all cells, in bytes."""
+    return max((look["peak_memory_bytes"] for look in seat.looks if look["peak_memory_bytes"]), default=None)
 
 
 def _memory(seat: Seat) -> dict[str, int | None]:
@@ -170,7 +173,7 @@ def _conditions(seat: Seat, everything: Measurement) -> dict[str, Any]:
         **seat.subject.session,
         "cores": ready.get("cores"),
         "inputs": [
-            {**each, "filled": how_filled(each, seat.subject.tokens, seat.subject.table_rows)}
+            {**each, "filled": how_filled(each, seat.subject.tokens, seat.subject.table_rows, beside_real=DATA in seat.lengths)}
             for each in with_sizes(ready["inputs"], seat.subject.shapes)
         ],
         "io_binding": target.io_binding,

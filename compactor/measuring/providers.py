@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from compactor.base.environment import RUNTIMES
+
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 CUDA, TENSORRT, CPU = "CUDAExecutionProvider", "TensorrtExecutionProvider", "CPUExecutionProvider"
 COLLISION = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install onnxruntime-gpu"
@@ -39,7 +41,7 @@ def what_is_missing(provider: str, installed: Mapping[str, str], *, driver: Path
     """
     names = {name.lower().replace("_", "-") for name in installed}
     if provider == CPU:
-        return [] if names & {"onnxruntime", "onnxruntime-gpu"} else [Missing("no onnxruntime", "pip install onnxruntime")]
+        return [] if names & set(RUNTIMES) else [Missing("no onnxruntime", "pip install onnxruntime")]
     if provider in (CUDA, TENSORRT):
         return _missing_for_nvidia(provider, names, driver)
     package = PACKAGES.get(provider)

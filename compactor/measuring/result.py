@@ -12,6 +12,7 @@ import numpy as np
 
 from compactor.base.atomic import write_text
 from compactor.base.finding import Finding
+from compactor.base.hashing import hash_value
 from compactor.measuring.cells import Cell
 from compactor.measuring.statistics import Rounds, median_interval, percentile
 
@@ -140,8 +141,7 @@ def write_raw(
     folder: Path, subject: str, cell: Cell, threads: int, bursts: list[dict[str, Any]], pressure: float | None
 ) -> str:
     """Write the raw values of one subject in one cell; return the file's path relative to the parent of `folder`."""
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", subject)
-    path = folder / f"{safe}-{cell.name}.json"
+    path = folder / f"{_file_name(subject)}-{cell.name}.json"
     record = {
         "schema": RAW_SCHEMA,
         "subject": subject,
@@ -153,3 +153,9 @@ def write_raw(
     }
     write_text(path, json.dumps(record, separators=(",", ":"), allow_nan=False))
     return f"{folder.name}/{path.name}"
+
+
+def _file_name(subject: str) -> str:
+    """Return a subject's id as every disk takes it; a hash tells ids apart that differ only in what had to go, as Cyrillic ones do."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", subject)
+    return safe if safe == subject else f"{safe}-{hash_value(subject)[:8]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -56,7 +57,7 @@ class Agreement:
 
     Attributes:
         compared, given: inputs that were answered in both places, of those that could have been.
-        largest_difference: of any number, in absolute value.
+        largest_difference: of any number, in absolute value; infinite where one is NaN or the shapes differ.
         smallest_cosine: of any input's outputs.
         same_label, clear: share of equal labels among the clear cases, and their number; None where outputs are no scores.
         metric: the task's figure `{name, here, there}` on labelled inputs; None without labels.
@@ -77,8 +78,9 @@ class Agreement:
     onnxruntime: tuple[str | None, str | None] = (None, None)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the JSON form."""
-        return asdict(self)
+        """Return the JSON form; it has no infinity, so `largest_difference` is None where numbers or shapes cannot be compared."""
+        largest = self.largest_difference
+        return {**asdict(self), "largest_difference": largest if math.isfinite(largest) else None}
 
 
 def tolerance_for(precision: str | None, model: Path) -> Tolerance:

@@ -40,7 +40,12 @@ SMALL_CONSTANT_BYTES = 1024  # below, a Constant node is part of the graph and n
 
 
 def shipped_files(folder: Path) -> list[Path]:
-    """Return the files that an app needs of an ONNX folder or a bundle: model, tokenizer, labels, settings; those of a cascade's two."""
+    """Return the files that an app needs of an ONNX folder or a bundle: model, tokenizer, labels, settings; those of a cascade's two.
+
+    Of an ONNX file that is named by itself: the file and the weights beside it.
+    """
+    if folder.is_file():
+        return _model_files(folder)
     described = [path for path in sorted(folder.iterdir()) if path.name in TOKENIZER_FILES | DESCRIPTION_FILES]
     larger = shipped_files(folder / LARGER) if (folder / LARGER).is_dir() else []
     return [*_model_files(folder), *described, *larger]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from compactor.base.errors import StageError
 from compactor.base.finding import Finding
 from compactor.base.reporter import Reporter
 from compactor.measuring.evidence import ThisMachine
@@ -79,9 +80,10 @@ def sweep(
         runner: where the workers run.
 
     Raises:
-        MissingError, StageError: as `measure`.
+        MissingError, StageError: as `measure`, and M134, see `refuse_untimed`.
     """
     runner = runner or LocalRunner()
+    refuse_untimed(target, runner)
     ground = Ground(subject, _one_cell(target), reporter, samples, seconds or SECONDS, seed, runner)
     best: dict[str, Any] = {"threads": target.threads, "graph_level": "all", "spinning": target.spinning, "arena": True}
     steps: list[dict[str, Any]] = []
@@ -98,6 +100,14 @@ def sweep(
         steps += rows
     measured_on = _measured_on(runner, target, seen)
     return Swept(best, steps, measured_on, (_finding(measured_on),) if measured_on["noise"] == "contended" else ())
+
+
+def refuse_untimed(target: Target | ThisMachine, runner: Runner) -> None:
+    """Raise StageError M134 where nothing would be timed: options that nobody measured are not the best ones."""
+    evidence = runner.evidence(target)
+    if evidence.kind is None or not runner.timed:
+        sentence = f"session options of {target.name} cannot be swept: {evidence.reason}"
+        raise StageError("M134", sentence, "run `compactor bench BUNDLE --sweep --write` on the device")
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,9 @@ def plan_controls(session: Session, plan: Plan, data: dict[str, object]) -> Iter
         yield Control("labels_only", (_step(session, data, "labels only", "distill", stage, before, teacher.key),), findings)
     quantize = plan.step("quantize")
     if chosen.teacher_int8 and teacher.kind == "torch" and quantize is not None and len(plan.steps) > 3:
-        given = plan.step("export")
-        export = given.stage if given else STAGES.load("export")()
-        first = _step(session, data, "teacher exported", "export", export, teacher, teacher.key)
+        first = _step(
+            session, data, "teacher exported", "export", _export_of_teacher(plan.step("export")), teacher, teacher.key
+        )
         yield Control(
             "teacher_int8", (first, _step(session, data, "teacher quantized", "quantize", quantize.stage, first, teacher.key))
         )
@@ -69,6 +69,13 @@ def _settled(session: Session, step: PlannedStep) -> Stage:
     """Return a step's settings with what it chose for itself while it was made."""
     made = session.store.find(step.key)
     return step.stage if made is None else step.stage.settled(made.facts)
+
+
+def _export_of_teacher(given: PlannedStep | None) -> Stage:
+    """Return the chain's export without what only its student has: early exits."""
+    if given is None:
+        return STAGES.load("export")()
+    return given.stage.model_copy(update={"exits": False})
 
 
 def _on_labels(stage: Stage, label_loss: str) -> Stage:

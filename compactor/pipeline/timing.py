@@ -9,6 +9,7 @@ from compactor.base.atomic import read_mapping, write_json
 from compactor.base.environment import machine
 from compactor.base.finding import Finding
 from compactor.base.hashing import hash_value
+from compactor.measuring.cost import priced
 from compactor.pipeline.cascades import graph_hash, subject_of
 from compactor.pipeline.execute import Session
 from compactor.pipeline.kept_times import conditions, worth_keeping
@@ -45,7 +46,7 @@ def time_rows(session: Session, rows: list[Row], run_folder: Path, *, quick: boo
         else:
             kept.unlink(missing_ok=True)
     for row in rows:
-        row.timing = before["graphs"].get(graphs.get(row.id, ""), {})
+        row.timing = priced(before["graphs"].get(graphs.get(row.id, ""), {}), session.profile.target)
     return fresh
 
 

@@ -21,6 +21,8 @@ def target_yaml(name: str, machine: dict[str, Any], *, provider: str, onnxruntim
         onnxruntime: version installed, None without one.
     """
     kind = MACHINES.get(machine["machine"].lower(), machine["machine"])
+    # macOS lists no instruction sets as Linux does, and every processor of Apple's own has dot products.
+    apple = kind == "aarch64" and machine["system"].startswith("Darwin")
     sizes = [size for size in (machine["memory_bytes"], machine["memory_limit_bytes"]) if size]
     limit = f", limited to {machine['cores_limit']:g}" if machine["cores_limit"] else ""
     rows: list[tuple[str, Any, str]] = [
@@ -30,7 +32,7 @@ def target_yaml(name: str, machine: dict[str, Any], *, provider: str, onnxruntim
         ("system", system if (system := machine["system"].partition(" ")[0]) in ("Linux", "Darwin") else "any", ""),
         ("form", machine["chassis"] if machine["chassis"] in FORMS else "any", ""),
         ("instructions", machine["instruction_sets"], "all must be there: drop what is not needed"),
-        ("int8_dot_product", bool(DOT_PRODUCTS & set(machine["instruction_sets"])), ""),
+        ("int8_dot_product", apple or bool(DOT_PRODUCTS & set(machine["instruction_sets"])), ""),
         ("provider", provider, ""),
         ("precisions", ["fp32", "int8"] if provider.startswith("CPU") else ["fp32", "fp16"], ""),
         ("threads", machine["cores_allowed"], f"{machine['cores']} cores{limit}"),

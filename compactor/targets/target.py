@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from compactor.base.environment import ARM_INSTRUCTIONS, AVX512_INSTRUCTIONS, X86_INSTRUCTIONS
-from compactor.base.errors import CompactorError, Problem, ProfileError
+from compactor.base.errors import Problem, ProfileError
 from compactor.base.settings import Settings, setting
+from compactor.base.suggest import did_you_mean
 from compactor.targets.reach import HOST, Ssh
 from compactor.targets.speed import Calibration, Speed
 
@@ -47,7 +48,9 @@ class Target(Settings):
     precisions: tuple[Precision, ...] = setting(("fp32", "int8"), doc="precisions the provider has kernels for")
     threads: int = setting(1, doc="threads of one session", ge=1)
     spinning: bool = setting(False, doc="let idle onnxruntime threads spin; only for a server that runs nothing else")
-    memory_mb: int | None = setting(None, doc="memory of the device", ge=16)
+    memory_mb: int | None = setting(
+        None, doc="memory of the device, in 2^20 bytes; a model that takes more is told (M123)", ge=16
+    )
     oldest_onnxruntime: str = setting(
         "1.16", doc="oldest runtime in the field; decides opset and IR version", pattern=r"^\d+\.\d+"
     )
@@ -117,16 +120,14 @@ def load_target(name: str, folders: tuple[Path, ...] = ()) -> Target:
     """Read a shipped target by name, or a user's own YAML file by path (tried in each of `folders`).
 
     Raises:
-        CompactorError: P140, there is no such target.
-        ProfileError: P141, one problem for each thing that is wrong in the file.
+        ProfileError: P140, there is no such target; P141, one problem for each thing that is wrong in the file.
     """
     path = SHIPPED / f"{name}.yaml"
     if name.endswith((".yaml", ".yml")):
         path = next((folder / name for folder in (Path(), *folders) if (folder / name).is_file()), Path(name))
     if not path.is_file():
-        raise CompactorError(
-            "P140", f"there is no target {name}", f"one of {', '.join(target_names())}, or a path to a YAML file"
-        )
+        hint = f"{did_you_mean(name, target_names())} or a path to a YAML file"
+        raise ProfileError([Problem("P140", f"there is no target {name}", hint)])
     return checked(read_target(path), str(path))
 
 

@@ -90,8 +90,9 @@ def test_two_onnxruntimes_are_an_error():
     assert "pip uninstall" in both.remedy
 
 
-def test_a_gpu_runtime_alone_serves():
-    alone = told({"numpy": "2.4.6", "onnxruntime-gpu": "1.31.1", "torch": "2.13", "ruamel.yaml": "0.19"})
+@pytest.mark.parametrize("package", ["onnxruntime-gpu", "onnxruntime-openvino"])
+def test_a_runtime_for_other_hardware_alone_serves(package):
+    alone = told({"numpy": "2.4.6", package: "1.31.1", "torch": "2.13", "ruamel.yaml": "0.19"})
     assert alone["onnxruntime"].state == "ok"
 
 

@@ -52,6 +52,16 @@ def test_a_target_without_int8_gets_what_it_has_kernels_for(compactor, tmp_path)
     assert "quantize: {method: fp16}" in (tmp_path / "profile.yaml").read_text()
 
 
+def test_a_target_of_ones_own_gets_what_it_has_kernels_for(compactor, tmp_path):
+    (tmp_path / "mine.yaml").write_text("name: mine\nsame_as: server-gpu\n")
+    status, _, err = compactor("init", "--target", "mine.yaml")
+    assert status == 0, err
+    assert "quantize: {method: fp16}" in (tmp_path / "profile.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text("name: mine\nsame_as: server-cpu\n")
+    status, _, err = compactor("init", "--target", "mine.yaml", "-o", "new.yaml")
+    assert (status, err.partition(":")[0]) == (2, "P141")
+
+
 def test_the_run_is_named_after_the_data(compactor, tmp_path):
     (tmp_path / "bank 77").mkdir()
     rows(tmp_path / "bank 77" / "train.csv", "text,label", "a,b")

@@ -64,7 +64,7 @@ def test_a_misspelt_verb(compactor):
             2,
             "p:1:1: P1: first\n    x\n    ^\np:2:1: P2: second\n2 problems\n",
         ),
-        (KeyboardInterrupt(), 130, "\nstopped; the same command continues\n"),
+        (KeyboardInterrupt(), 130, "\nstopped\n"),
         (
             ModuleNotFoundError("No module named 'torch'", name="torch"),
             4,
@@ -121,3 +121,9 @@ def test_a_pipe_that_is_closed_early_is_quiet():
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert len(done.stdout) == 10
     assert done.stderr == ""
+
+
+def test_only_a_run_that_is_stopped_goes_on(compactor, verb):
+    verb(raising(KeyboardInterrupt()))
+    assert compactor("run") == (130, "", "\nstopped; the same command continues\n")
+    assert compactor("clean") == (130, "", "\nstopped\n")

@@ -84,7 +84,7 @@ def test_what_is_missing_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def test_a_target_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["targets", "list", "no-such"]) == 1
+    assert main(["targets", "list", "no-such"]) == main(["bench", "m.onnx", "--target", "no-such"]) == 2
     assert "P140" in capsys.readouterr().err
 
 
@@ -110,6 +110,18 @@ def test_what_is_probed_is_what_is_there() -> None:
     assert (mine.threads, mine.memory_mb, mine.oldest_onnxruntime) == (4, 2048, "1.31")
     assert "8 cores, limited to 4" in text
     assert worth_of(mine) == "measured"
+
+
+def test_apples_own_processors_have_dot_products_though_macos_lists_no_instruction_sets() -> None:
+    from ruamel.yaml import YAML
+
+    mac = {**LAPTOP, "machine": "arm64", "system": "Darwin 24.1", "instruction_sets": []}
+    intel = {**mac, "machine": "x86_64"}
+    found = [
+        YAML(typ="safe", pure=True).load(target_yaml("mac", each, provider="CPUExecutionProvider", onnxruntime=None))
+        for each in (mac, intel)
+    ]
+    assert [each["int8_dot_product"] for each in found] == [True, False]
 
 
 def worth_of(target: object) -> str | None:

@@ -58,6 +58,13 @@ def test_try_reads_lines(compactor, folder, monkeypatch):
     assert [json.loads(line)["text"] for line in out.splitlines()] == ["my money", "parcel", ""]
 
 
+def test_try_tells_lines_that_are_not_utf8(compactor, folder, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a caf\xe9\n"), encoding="utf-8"))
+    status, out, err = compactor("try", folder, "-")
+    assert (status, out) == (1, "")
+    assert err.startswith("T208: standard input is not UTF-8: byte 0xe9 (")
+
+
 def test_try_with_two_sentences(compactor, built, monkeypatch):
     pair = str(built["pair"])
     status, out, _ = compactor("try", pair, "one", "--pair", "two", "--json")
@@ -65,6 +72,16 @@ def test_try_with_two_sentences(compactor, built, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("one\ttwo\n"))
     _, lines, _ = compactor("try", pair, "-", "--json")
     assert json.loads(lines)["score"] == json.loads(out)["score"]
+
+
+def test_try_does_not_pass_over_a_second_sentence_that_the_model_cannot_read(compactor, folder, tmp_path):
+    manifest = tmp_path / folder / "manifest.json"
+    for answer in ("class", "vector"):
+        manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "answer": answer}))
+        assert compactor("try", folder, "one")[0] == 0
+        status, out, err = compactor("try", folder, "one", "--pair", "two")
+        assert (status, out) == (1, ""), answer
+        assert err.startswith("T207: this model reads one sentence: leave pairs out"), answer
 
 
 def test_try_without_the_second_sentence_says_so(compactor, built):

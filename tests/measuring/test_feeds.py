@@ -72,7 +72,8 @@ def test_made_up_ids_stay_within_the_rows_of_the_table() -> None:
     assert feed["input_ids"].max() < 100
     assert len(set(feed["input_ids"].ravel())) > 50
     assert how_filled(BERT[0], 2, {"input_ids": 100}) == "random ids below 100, the rows of the table that they index"
-    assert how_filled(BERT[1], 2, {}) == "ones"
+    assert how_filled(BERT[0], 2, {"input_ids": 100}, beside_real=True) == "ids drawn at random from those of the real inputs"
+    assert how_filled(BERT[1], 2, {}) == how_filled(BERT[1], 2, {}, beside_real=True) == "ones"
 
 
 def test_mixed_inputs_have_many_lengths() -> None:

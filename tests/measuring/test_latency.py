@@ -100,6 +100,7 @@ def test_figures_beside_the_times(pair: list[Subject], texts: list[np.ndarray], 
     assert fast.end_to_end_ms is None
     assert "tokenizer.json" in fast.absent["end_to_end_ms"]
     for each in (slow, fast):
+        assert each.conditions["inputs"][0]["filled"] == "ids drawn at random from those of the real inputs"
         assert [row["workers"] for row in each.throughput] == [1, 2]
         assert all(row["texts_per_s"] > 0 and row["n"] > 0 for row in each.throughput)
         best = max(

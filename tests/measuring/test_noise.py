@@ -25,7 +25,7 @@ def bursts(count: int = 10, runs: int = 20, *, spread: float = 0.0, **changes: A
 
 
 def judge(given: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
-    known = {"pressure": 0.0, "threads": 1, "cores": 2, "interval": (0.99, 1.01), "wanted_interval": 0.03}
+    known = {"pressure": 0.0, "threads": 1, "interval": (0.99, 1.01), "wanted_interval": 0.03}
     return judge_noise(given, **{**known, **changes})
 
 
@@ -132,6 +132,8 @@ def test_spread_is_seen_but_not_that_of_other_lengths() -> None:
 
 def test_a_wide_interval_is_told() -> None:
     assert judge(bursts(), interval=(0.8, 1.2))["flags"] == ["few_samples"]
+    assert judge(bursts(), interval=(0.95, 1.05))["flags"] == ["few_samples"]  # 5 % to either side, where 3 % were asked for
+    assert judge(bursts(), interval=(0.97, 1.03))["flags"] == []
     assert judge(bursts(), interval=None)["flags"] == ["few_samples"]
 
 

@@ -27,6 +27,9 @@ def told(provider: str, names: list[str], driver: Path) -> list[str]:
 def test_the_processor_needs_onnxruntime_only(driver: Path) -> None:
     assert told(CPU, ["onnxruntime"], driver) == []
     assert told(CPU, ["onnxruntime-gpu"], driver) == []
+    assert told(CPU, ["onnxruntime_openvino"], driver) == []
+    assert told(CPU, ["onnxruntime-directml"], driver) == []
+    assert told(CPU, ["onnxruntime-extensions"], driver) == ["no onnxruntime"]
     assert told(CPU, [], driver) == ["no onnxruntime"]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from compactor.cli._bench_elsewhere import answer_line
 from compactor.measuring.same_answers import ABSOLUTE, Tolerance, compare_answers, tolerance_for
 
 FP32 = Tolerance(ABSOLUTE["fp32"], None)
@@ -51,6 +53,16 @@ def test_a_clear_label_that_changes_is_refused_though_the_direction_is_right() -
     assert found.smallest_cosine > 0.98
     assert found.same_label == pytest.approx(2 / 3)
     assert not found.passed
+
+
+@pytest.mark.parametrize("there", [[float("nan"), 1.0], [float("inf"), 1.0], [0.0, 1.0, 2.0]])
+def test_answers_that_cannot_be_compared_are_told_and_kept_as_json(there: list[float]) -> None:
+    found = compare_answers(scores([0.0, 1.0]), scores(there), FP32, given=1)
+    assert not found.passed
+    kept = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert kept["largest_difference"] is None
+    assert answer_line(kept).startswith("OTHER ANSWERS THAN HERE")
+    assert "some are no numbers, or have another shape" in answer_line(kept)
 
 
 def test_labels_of_unclear_cases_do_not_count() -> None:

@@ -57,6 +57,7 @@ def test_weights_beside_the_file_count(make_model: Callable[..., Path], tmp_path
     assert sizes["total"] == sum(path.stat().st_size for path in folder.iterdir())
     assert sum(sizes[part] for part in PARTS) == sizes["total"]
     assert sizes["graph"] > 0
+    assert size_bytes(folder / "model.onnx") == sizes["total"]
 
 
 def test_a_bundle_keeps_its_model_one_folder_down(make_model: Callable[..., Path], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The control on labels alone makes as many steps as a student who had more rows, and says so."""
+"""The control on labels alone makes as many steps as a student who had more rows, and says so; the teacher alone has no exits."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from compactor.pipeline.controls import _as_long, _passes
+from compactor.pipeline.controls import _as_long, _export_of_teacher, _passes
 from compactor.stages.distill import Distill
+from compactor.stages.export import Export
 
 
 def passes(extra, rows=100):
@@ -30,3 +31,11 @@ def test_without_new_rows_the_control_is_what_it_was():
     stage = Distill.model_validate({"train": {"epochs": 3}})
     assert _as_long(stage, passes(0)) == (stage, ())
     assert _as_long(stage, 1.0)[0].key() == stage.key()
+
+
+def test_the_teacher_is_exported_as_the_chain_exports_but_for_exits_which_it_has_none():
+    given = SimpleNamespace(stage=Export(exits=True, backend="dynamo"))
+    export = _export_of_teacher(given)
+    assert (export.exits, export.backend) == (False, "dynamo")
+    assert export.key() == Export(backend="dynamo").key()  # so that a chain without exits has made it already
+    assert _export_of_teacher(None).key() == Export().key()

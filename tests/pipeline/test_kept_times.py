@@ -45,6 +45,26 @@ def test_the_same_rows_are_timed_once_and_other_rows_anew(took):
     assert took(session=session_of("others")) == 1
 
 
+def test_kept_times_cost_what_the_target_costs_now(tmp_path, monkeypatch):
+    cells, workers = [{"throughput_per_s": 500.0}], [{"texts_per_s": 1000.0}, {"texts_per_s": None}]
+    old = {"value": 1.0, "currency": "EUR", "price_per_hour": 3.6, "texts_per_s": 1000.0}
+    result = {**RESULT, "latency_ms": cells, "throughput": workers, "cost_per_million": old}
+    monkeypatch.setattr(timing, "graph_hash", lambda folder: "graph")
+    monkeypatch.setattr(timing, "_measure", lambda *given, **options: taken.append(1) or {"row": result})
+    row, taken = SimpleNamespace(id="row", onnx=tmp_path, timing={}), []
+
+    def cost(price):
+        session = session_of()
+        session.profile.target = load_target("host").model_copy(update={"price_per_hour": price, "currency": "EUR"})
+        time_rows(session, [row], tmp_path)
+        return row.timing["cost_per_million"]
+
+    assert cost(3.6) == {**old, "value": pytest.approx(1.0)}
+    assert cost(7.2) == {**old, "value": pytest.approx(2.0), "price_per_hour": 7.2}
+    assert cost(None) is None
+    assert len(taken) == 1
+
+
 def test_times_are_taken_anew_when_asked(took):
     assert (took(), took(anew=True), took()) == (1, 1, 0)
 

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("pydantic")
 
-from compactor.base.errors import CompactorError, ProfileError
+from compactor.base.errors import ProfileError
 from compactor.targets import load_target, target_names
 
 GOOD = {"name": "mine", "title": "my board", "machine": "aarch64"}
@@ -89,8 +89,10 @@ def test_a_file_that_is_no_target(tmp_path: Path, text: str) -> None:
 
 
 def test_a_target_that_is_not_there() -> None:
-    with pytest.raises(CompactorError, match=r"P140.*arm-edge"):
+    with pytest.raises(ProfileError, match=r"P140.*arm-edge"):
         load_target("no-such")
+    with pytest.raises(ProfileError, match=r"there is no target arm-egde \(did you mean 'arm-edge'\? or a path"):
+        load_target("arm-egde")
 
 
 def test_an_own_file_may_stand_on_a_shipped_one(tmp_path: Path) -> None:

@@ -151,7 +151,9 @@ class Connection:
         if given.fingerprint:
             check = f"/bin/sh -c '{ONE_KEY}' sh %f {given.fingerprint} %H %t %K"
             options |= {"KnownHostsCommand": check, "UserKnownHostsFile": "none", "GlobalKnownHostsFile": "none"}
-        command = ["ssh", *(["-F", given.config] if given.config else []), *(["-p", str(given.port)] if given.port else [])]
+        # No shell stands between: ssh itself would take `~` for a folder's name.
+        config = ["-F", str(Path(given.config).expanduser())] if given.config else []
+        command = ["ssh", *config, *(["-p", str(given.port)] if given.port else [])]
         return command + [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
 
     def _line(self, seconds: float) -> str:

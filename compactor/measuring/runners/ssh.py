@@ -40,6 +40,7 @@ print(json.dumps({
     "installed": {name: version for name, version in _packages.items() if version}, "described": machine(),
 }))
 """
+OLDEST_PYTHON = (3, 10)  # that the worker runs in
 IMPORT = "import numpy, onnxruntime; print(onnxruntime.__version__)"
 ENVIRONMENT = "ORT_DISABLE_TELEMETRY=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=1"
 
@@ -136,14 +137,19 @@ class SshRunner(Runner):
         program = Path(environment.__file__).read_text(encoding="utf-8") + DESCRIBE
         done = self._connection.run(self._python("-"), "looking what is there", program.encode())
         if done.returncode != 0:
-            reason = last_line(done.stderr.decode(errors="replace"))
-            raise MissingError(
-                "M205",
-                f"{self.place_name} has no usable {self._settings.python}: {reason}",
-                "install python3 (3.9 or newer) there, or set ssh.python in the target",
-            )
+            raise self._no_python(last_line(done.stderr.decode(errors="replace")))
         board: dict[str, Any] = json.loads(done.stdout.decode().splitlines()[-1])
+        if tuple(board["python"]) < OLDEST_PYTHON:
+            raise self._no_python(f"it is {'.'.join(map(str, board['python']))}")
         return board
+
+    def _no_python(self, reason: str) -> MissingError:
+        oldest = ".".join(map(str, OLDEST_PYTHON))
+        return MissingError(
+            "M205",
+            f"{self.place_name} has no usable {self._settings.python}: {reason}",
+            f"install python3 ({oldest} or newer) there, or set ssh.python in the target",
+        )
 
     def _try_import(self) -> None:
         """Start onnxruntime there once: it may be absent, built for newer processors, or lack a library."""

@@ -42,9 +42,14 @@ def pressure_us(root: str = ROOT) -> int | None:
 
 
 def steal_ns(root: str = ROOT) -> int | None:
-    """Return the time that a hypervisor gave to others, summed over the cores (eighth figure of /proc/stat's first line)."""
-    fields = _stat(root)
-    return fields[7] * _tick_ns() if len(fields) > 7 else None
+    """Return the time that a hypervisor took of a core that this process may use, the mean of them (/proc/stat, eighth figure).
+
+    Of those alone: only a core that works can be taken away, and the idle ones of a large machine would hide it.
+    """
+    lines = [line.split() for line in read(f"{root}/proc/stat").splitlines() if line.startswith("cpu")]
+    taken = {fields[0]: int(fields[8]) for fields in lines if len(fields) > 8 and fields[0] != "cpu"}
+    own = [taken[f"cpu{core}"] for core in own_cores() if f"cpu{core}" in taken] or list(taken.values())
+    return round(sum(own) * _tick_ns() / len(own)) if own else None
 
 
 def busy_ns(root: str = ROOT) -> int | None:
@@ -63,9 +68,12 @@ def involuntary_switches() -> int | None:
 
 
 def throttle_events(root: str = ROOT) -> int | None:
-    """Return how often the processor lowered its clock for heat since boot (x86); None where it does not tell."""
-    folder = f"{root}/sys/devices/system/cpu/cpu0/thermal_throttle"
-    counts = [read(f"{folder}/{kind}_throttle_count").strip() for kind in ("package", "core")]
+    """Return how often the clock of a core that this process may use was lowered for heat since boot; None where it is not told.
+
+    x86 counts for each core and for its package; each core adds both.
+    """
+    folders = [f"{root}/sys/devices/system/cpu/cpu{core}/thermal_throttle" for core in own_cores()]
+    counts = [read(f"{folder}/{kind}_throttle_count").strip() for folder in folders for kind in ("package", "core")]
     known = [int(count) for count in counts if count.isdigit()]
     return sum(known) if known else None
 
@@ -94,10 +102,15 @@ def quota_ns(root: str = ROOT) -> int | None:
 
 def clock_share(root: str = ROOT) -> float | None:
     """Return the present clock of this process's first core over its highest; None where it is not told."""
-    core = min(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    core = own_cores()[0]
     folder = f"{root}/sys/devices/system/cpu/cpu{core}/cpufreq"
     now, most = (read(f"{folder}/{name}").strip() for name in ("scaling_cur_freq", "cpuinfo_max_freq"))
     return int(now) / int(most) if now.isdigit() and most.isdigit() and int(most) else None
+
+
+def own_cores() -> list[int]:
+    """Return the numbers of the cores that this process may use."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 def governor(root: str = ROOT) -> str | None:

@@ -53,6 +53,16 @@ def test_a_folder_that_cannot_be_made(board: sshd.Board) -> None:
     assert code_of(caught) == "M213"
 
 
+def test_a_python_that_is_too_old_for_the_worker_is_told_before_anything_is_timed(board: sshd.Board, tmp_path: Path) -> None:
+    old = tmp_path / "old-python"
+    old.write_text("#!/bin/sh\ncat >/dev/null\necho '{\"python\": [3, 9]}'\n")
+    old.chmod(0o755)
+    with pytest.raises(MissingError, match=r"old-python: it is 3\.9 \(install python3 \(3\.10 or newer\)") as caught:
+        SshRunner(board.host, board.settings(python=str(old))).open()
+    assert code_of(caught) == "M205"
+    assert board.left_behind() == []
+
+
 def test_no_python_there(board: sshd.Board) -> None:
     with pytest.raises(MissingError) as caught:
         SshRunner(board.host, board.settings(python="/no/such/python3")).open()

@@ -30,6 +30,17 @@ def test_a_name_that_means_nothing(real_board: sshd.Board) -> None:
     assert code_of(caught) == "M202"
 
 
+def test_a_configuration_may_lie_below_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from compactor.measuring.runners._ssh_connection import Connection
+    from compactor.targets.reach import Ssh
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    connection = Connection("board", Ssh(config="~/.ssh/work"), "name")
+    words = connection.argv("true")
+    connection.close()
+    assert words[words.index("-F") + 1] == str(tmp_path / ".ssh" / "work")
+
+
 def test_no_ssh_client(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from compactor.targets.reach import Ssh
 

@@ -41,11 +41,24 @@ def test_a_machine_without_counters_gives_none(tmp_path: Path) -> None:
     assert energy.spent_millijoules({}, {}) is None
 
 
-def test_processor_time_of_everybody_and_of_the_hypervisor(write: Write) -> None:
+def test_what_a_hypervisor_or_heat_takes_of_our_own_cores_counts(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    tick = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    root = write("proc/stat", "cpu  9 9 9 9 9 9 9 36 0 0\n" + "".join(f"cpu{n} 1 1 1 1 1 1 1 {9 * n} 0 0\n" for n in range(4)))
+    for core, counts in enumerate([(1, 0), (1, 5)]):
+        for kind, count in zip(("package", "core"), counts, strict=True):
+            write(f"sys/devices/system/cpu/cpu{core}/thermal_throttle/{kind}_throttle_count", f"{count}\n")
+    for own, steal, throttled in ([1], 9, 6), ([2, 3], 22.5, None), ([0, 1, 2, 3], 13.5, 7):
+        monkeypatch.setattr(counters, "own_cores", lambda own=own: own)
+        assert counters.steal_ns(root) == steal * tick
+        assert counters.throttle_events(root) == throttled
+    monkeypatch.setattr(counters, "own_cores", lambda: [7])  # a container may count its cores anew
+    assert counters.steal_ns(root) == 13.5 * tick
+
+
+def test_processor_time_of_everybody(write: Write) -> None:
     root = write("proc/stat", "cpu  100 10 50 9000 5 1 2 30 0 0\ncpu0 1 2 3 40 5\ncpu1 1 2 3 60 5\n")
     tick = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
     assert counters.busy_ns(root) == (100 + 10 + 50 + 1 + 2) * tick
-    assert counters.steal_ns(root) == 30 * tick
     assert idle_ticks(root) == {0: 45, 1: 65}
 
 
@@ -55,7 +68,8 @@ def test_a_raspberry_pi_tells_only_what_holds_now(write: Write, text: str, marks
     assert counters.throttled_now(root) == marks
 
 
-def test_x86_throttling_is_counted(write: Write) -> None:
+def test_x86_throttling_is_counted(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counters, "own_cores", lambda: [0])
     write("sys/devices/system/cpu/cpu0/thermal_throttle/package_throttle_count", "3\n")
     root = write("sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count", "2\n")
     assert counters.throttle_events(root) == 5
