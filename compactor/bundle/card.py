@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from compactor.base.atomic import read_json, write_json, write_text
+from compactor.base.figures import three_figures
 from compactor.bundle import snippets
 from compactor.bundle.answers import what_it_answers, what_it_does_not_know
 from compactor.bundle.cascades import has_larger
@@ -153,12 +154,12 @@ def _table_line(row: dict[str, Any]) -> str:
     if quality:
         low, high = quality["ci95"]
         score = f"{100 * quality['value']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
-    size = "-" if row.get("size_bytes") is None else f"{row['size_bytes'] / 1e6:.2f}"
+    size = "-" if row.get("size_bytes") is None else three_figures(row["size_bytes"] / 1e6)
     cell = next((cell for cell in row.get("latency_ms") or [] if cell["length"] == REAL_LENGTH and cell["batch"] == 1), None)
     latency = (
         "-"
         if cell is None or cell.get("p50") is None
-        else f"{cell['p50']:.2f} ({cell['threads']} thread{'s' * (cell['threads'] != 1)})"
+        else f"{three_figures(cell['p50'])} ({cell['threads']} thread{'s' * (cell['threads'] != 1)})"
     )
     parameters = "-" if row.get("parameters") is None else f"{row['parameters']:,}"
     return f"| {name} | {score} | {size} | {latency} | {parameters} |"

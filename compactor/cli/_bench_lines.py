@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from compactor.base.figures import three_figures
 from compactor.cli._bench_elsewhere import answer_line
 
 
@@ -39,14 +40,8 @@ def more_lines(each: dict[str, Any]) -> Iterator[str]:
 
 
 def figure(value: float | None) -> str:
-    """Return three significant figures, never in powers of ten."""
-    if value is None:
-        return "-"
-    if value == 0:
-        return "0"
-    # The exponent of the rounded number: 9.996 has three figures as 10.0.
-    exponent = int(f"{value:.2e}".partition("e")[2])
-    return f"{value:.{max(0, 2 - exponent)}f}"
+    """Return three figures that count, or a dash for what was not measured."""
+    return "-" if value is None else three_figures(value)
 
 
 def _inputs(each: dict[str, Any]) -> Iterator[str]:

@@ -17,9 +17,9 @@ def print_table(result: dict[str, Any]) -> None:
     first = next(iter(models))
     for name, each in models.items():
         memory = each["peak_memory_bytes"]
-        told = [f"{each['size_bytes'] / 1e6:.2f} MB"]
+        told = [f"{figure(each['size_bytes'] / 1e6)} MB"]
         if each["load_ms"] is not None:
-            told += [f"loads in {each['load_ms']:.0f} ms", f"first answer {each['first_ms']:.1f} ms"]
+            told += [f"loads in {each['load_ms']:.0f} ms", f"first answer {figure(each['first_ms'])} ms"]
         told += [f"peak memory {memory / 1e6:.0f} MB"] if memory else []
         told += [f"machine {each['noise']['verdict']}"] if each["noise"] else []
         print(f"\n{name}: {', '.join(told)}")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from compactor.base.environment import RUNTIMES
 from compactor.cli._line import Line
+from compactor.exporting.optimum_python import HINT as OPTIMUM_HINT
 
 REQUIREMENT = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*\(?(?P<range>[^;()]*)\)?\s*(?:;(?P<marker>.*))?$")
 EXTRA = re.compile(r"extra\s*==\s*['\"]([^'\"]+)['\"]")
@@ -21,6 +22,7 @@ COMPARE: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
 }
 NEEDED = ("", "toolchain")
 SKIPPED = {"dev"}
+APART = {"optimum": OPTIMUM_HINT}  # extras that cannot share an environment with the others
 
 
 def package_lines(installed: dict[str, str], requirements: list[str] | None = None) -> list[Line]:
@@ -43,7 +45,7 @@ def package_lines(installed: dict[str, str], requirements: list[str] | None = No
         here = [name for name in groups[extra] if name in installed]
         if not here and extra:
             what = "bundles can be loaded, not made" if extra == "toolchain" else "optional"
-            lines.append(Line("note", extra, f"not installed ({what})", f'pip install "compactor[{extra}]"'))
+            lines.append(Line("note", extra, f"not installed ({what})", APART.get(extra, f'pip install "compactor[{extra}]"')))
             continue
         lines += [_line(name, allowed, installed.get(name), extra) for name, allowed in groups[extra].items()]
     lines = list(dict.fromkeys(lines))  # two extras may want the same package

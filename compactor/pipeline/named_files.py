@@ -111,10 +111,23 @@ def _column_problems(path: Path, data: DataSettings, places: Places, *, labelled
     if columns is None:
         return
     texts = ("text", "text_pair") if data.image is None else ("image",)
+    parted = _parted_otherwise(columns)
     for setting in (*texts, "label") if labelled else texts:
         wanted = getattr(data, setting)
         if isinstance(wanted, str) and wanted not in columns:
+            hint = parted or did_you_mean(wanted, columns)
             place = places.value(("data", setting))
-            yield Problem(
-                "P041", f"{path.name} has no column {wanted!r} (data.{setting})", did_you_mean(wanted, columns), place
-            )
+            yield Problem("P041", f"{path.name} has no column {wanted!r} (data.{setting})", hint, place)
+    inputs = [getattr(data, setting) for setting in texts]
+    if labelled and data.label in columns and data.label in inputs:
+        sentence = f"{path.name}: data.{texts[inputs.index(data.label)]} and data.label name the same column, {data.label!r}"
+        yield Problem("P041", sentence, parted or "name the column of the labels", places.value(("data", "label")))
+
+
+def _parted_otherwise(columns: list[str]) -> str:
+    """Return what to do about a file of one column whose name holds a mark that parts cells in other files; empty for none."""
+    if len(columns) != 1:
+        return ""
+    mark = next((each for each in (";", "\t", "|", ",") if each in columns[0]), "")
+    name = {"\t": "tabs", ";": "semicolons", ",": "commas"}.get(mark, repr(mark))
+    return f"its cells seem to be parted by {name}: save it with commas as .csv, or with tabs as .tsv" if mark else ""

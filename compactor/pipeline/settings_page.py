@@ -82,7 +82,9 @@ def _type(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(_type(each) for each in inner if each is not type(None))
     if origin in (tuple, list):
-        return f"list of {_type(inner[0])}" if inner else "list"
+        return f"list of {kind}" if inner and (kind := _type(inner[0])) else "list"
+    if origin is dict:
+        return "settings"
     if origin is not None and hasattr(annotation, "__metadata__"):
         return _type(inner[0])
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):

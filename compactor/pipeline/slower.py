@@ -50,6 +50,6 @@ def _tell(session: Session, before: Row, row: Row, run_folder: Path) -> None:
 
 
 def _raw(row: Row) -> str | None:
-    """Return the file of the raw values that stand for a row: real lengths, one by one, if they were timed."""
-    cells: list[dict[str, Any]] = row.timing.get("latency_ms") or []
+    """Return the file of the raw values that stand for a row: real lengths, one by one, if they were timed; None for estimates."""
+    cells: list[dict[str, Any]] = [cell for cell in row.timing.get("latency_ms") or [] if cell.get("raw")]
     return next((cell["raw"] for cell in cells if cell["length"] == "data"), cells[0]["raw"] if cells else None)

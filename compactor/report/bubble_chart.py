@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from compactor.report.bubbles import Bubble, Frame, make_bubbles, pareto, quality_limit, radius_of, scales, shown_rows
+from compactor.report.bubbles import Bubble, Frame, make_bubbles, pareto, radius_of, scales, shown_rows
+from compactor.report.budget_lines import BudgetLine, budget_lines, drawn
 from compactor.report.figures import CellKey, cell_of, main_cell
 from compactor.report.labels import Anchor, Box, Placed, place, text_width
 from compactor.report.markup import Markup, element, join, number
@@ -34,7 +35,12 @@ def bubble_chart(report: Report, frame: Frame) -> Markup | None:
     across, up = scales(report, rows, frame)
     largest = max(row.size_bytes or 1 for row in rows)
     bubbles = make_bubbles(report, rows, across, up, frame, largest)
-    placed = _places(report, bubbles, across, up, frame, largest)
+    anchors = _anchors(bubbles, across, up, frame, largest)
+    limits = budget_lines(report, across, up, frame, anchors)
+    inner = Box(
+        frame.left + 2, frame.top, frame.width - frame.left - frame.right - 4, frame.height - frame.top - frame.bottom - 4
+    )
+    placed = place(anchors, inner, _line_boxes(bubbles, across, up, limits))
     ident = f"trade-off-{frame.name}"
     quality = metric_title(rows[0].quality.metric if rows[0].quality else "quality")
     return element(
@@ -42,7 +48,7 @@ def bubble_chart(report: Report, frame: Frame) -> Markup | None:
         element("title", f"{quality} against latency, one bubble for each stage", id=f"{ident}-title"),
         element("desc", described(report), id=f"{ident}-desc"),
         _axes(report, across, up, frame, quality),
-        _budget_lines(report, across, up, frame),
+        drawn(limits),
         _pareto(bubbles, across, up),
         [_whisker(bubble, across, up) for bubble in bubbles],
         [_circle(bubble, across, up, frame, largest) for bubble in sorted(bubbles, key=lambda b: -b.size_bytes)],
@@ -66,13 +72,13 @@ def described(report: Report) -> str:
     return ". ".join(told) + "."
 
 
-def size_key(report: Report) -> list[tuple[int, float]]:
-    """Return round sizes in bytes with the radius that the wide chart gives them."""
+def size_key(report: Report, frame: Frame) -> list[tuple[int, float]]:
+    """Return round sizes in bytes with the radius that a chart gives them."""
     largest = max((row.size_bytes or 0 for row in shown_rows(report)[0]), default=0)
     if not largest:
         return []
     power = 10 ** math.floor(math.log10(largest))
-    return [(size, radius_of(size, largest, WIDE)) for size in (power // 10, power) if size]
+    return [(size, radius_of(size, largest, frame)) for size in (power // 10, power) if size]
 
 
 def _figures(row: Row, key: CellKey | None) -> str:
@@ -85,17 +91,14 @@ def _lines(bubble: Bubble, frame: Frame) -> list[str]:
     return [bubble.title, *figures]
 
 
-def _places(report: Report, bubbles: list[Bubble], across: Scale, up: Scale, frame: Frame, largest: float) -> list[Placed]:
+def _anchors(bubbles: list[Bubble], across: Scale, up: Scale, frame: Frame, largest: float) -> list[Anchor]:
     anchors = []
     for bubble in bubbles:
         title, *rest = _lines(bubble, frame)
         width = max(text_width(title, frame.font, bold=True), *(text_width(line, frame.font - 1) for line in rest), 0)
         height = frame.font * 1.3 * (1 + len(rest))
         anchors.append(Anchor(across(bubble.x), up(bubble.y), radius_of(bubble.size_bytes, largest, frame), width, height))
-    inner = Box(
-        frame.left + 2, frame.top, frame.width - frame.left - frame.right - 4, frame.height - frame.top - frame.bottom - 4
-    )
-    return place(anchors, inner, _line_boxes(report, bubbles, across, up, frame))
+    return anchors
 
 
 def _whisker_box(bubble: Bubble, across: Scale, up: Scale) -> Box:
@@ -131,47 +134,13 @@ def _axes(report: Report, across: Scale, up: Scale, frame: Frame, quality: str) 
     return join(parts)
 
 
-def _budget_lines(report: Report, across: Scale, up: Scale, frame: Frame) -> Markup:
-    bottom, right = frame.height - frame.bottom, frame.width - frame.right
-    parts = []
-    limit = report.limits.get("latency_ms")
-    if limit and across.low <= limit <= across.high:
-        x = across(limit)
-        parts.append(element("line", class_="limit", x1=x, x2=x, y1=frame.top, y2=bottom))
-        y = _limit_name(report, up, frame)
-        parts.append(element("text", f"budget {limit:g} ms", class_="limit-name", x=x - 5, y=y, text_anchor="end"))
-    floor = quality_limit(report)
-    if floor is not None and up.low <= floor <= up.high:
-        y = up(floor)
-        parts.append(element("line", class_="limit", x1=frame.left, x2=right, y1=y, y2=y))
-        parts.append(element("text", f"budget {percent(floor)}", class_="limit-name", x=right - 6, y=y - 5, text_anchor="end"))
-    return join(parts)
-
-
-def _limit_name(report: Report, up: Scale, frame: Frame) -> float:
-    """Return the height at which the latency limit is named: at its foot, or at its head where the quality limit's name lies low."""
-    foot = frame.height - frame.bottom - 6
-    floor = quality_limit(report)
-    low = floor is not None and up.low <= floor <= up.high and up(floor) > foot - 2 * frame.font
-    return frame.top + frame.font if low else foot
-
-
-def _line_boxes(report: Report, bubbles: list[Bubble], across: Scale, up: Scale, frame: Frame) -> list[Box]:
+def _line_boxes(bubbles: list[Bubble], across: Scale, up: Scale, limits: list[BudgetLine]) -> list[Box]:
     """Return what labels should keep off: whiskers, the level parts of the Pareto line, the budget lines and their names."""
-    bottom, right = frame.height - frame.bottom, frame.width - frame.right
     boxes = [_whisker_box(bubble, across, up) for bubble in bubbles]
     front = pareto([(bubble.x, bubble.y) for bubble in bubbles])
     for (x, y), (following, _) in pairwise(front):
         boxes.append(Box(across(x), up(y) - 2, across(following) - across(x), 4))
-    limit, floor = report.limits.get("latency_ms"), quality_limit(report)
-    if limit and across.low <= limit <= across.high:
-        boxes += [
-            Box(across(limit) - 2, frame.top, 4, bottom - frame.top),
-            Box(across(limit) - 80, _limit_name(report, up, frame) - 14, 80, 20),
-        ]
-    if floor is not None and up.low <= floor <= up.high:
-        boxes += [Box(frame.left, up(floor) - 2, right - frame.left, 4), Box(right - 90, up(floor) - 18, 90, 18)]
-    return boxes
+    return [*boxes, *(box for limit in limits for box in (limit.line, limit.place))]
 
 
 def _pareto(bubbles: list[Bubble], across: Scale, up: Scale) -> Markup:

@@ -79,9 +79,8 @@ def _against(report: Report, row: Row, base: Row) -> str:
     if faster is not None:
         told.append(_speed(faster))
     if gain is not None:
-        told.append(
-            f"{_bare(gain)} points {'better' if gain.value >= 0 else 'worse'}{_span(gain, paired=is_paired(row, base))}"
-        )
+        word = "apart" if _bare(gain) == "0.0" else "better" if gain.value > 0 else "worse"
+        told.append(f"{_bare(gain)} points {word}{_span(gain, paired=is_paired(row, base))}")
     return listed(told) if told else "not comparable, nothing was measured"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from compactor.report import words
 from compactor.report.bubble_chart import NARROW, WIDE, bubble_chart, size_key
-from compactor.report.bubbles import shown_rows
+from compactor.report.bubbles import Frame, shown_rows
 from compactor.report.cascades import cascade_html
 from compactor.report.controls import control_sentences
 from compactor.report.figures import chain_evidence, main_cell
@@ -16,7 +16,7 @@ from compactor.report.findings import all_findings
 from compactor.report.forgotten import forgotten_html
 from compactor.report.further_targets import further_html
 from compactor.report.key_figures import key_figures
-from compactor.report.markup import Child, Markup, element, join
+from compactor.report.markup import Child, Markup, element, join, number
 from compactor.report.part_tables import latency_table, size_table, threads_sentence
 from compactor.report.reproduce import reproduce_lines, reproduce_text
 from compactor.report.rows import Report
@@ -88,24 +88,9 @@ def _chart(report: Report) -> list[Child]:
     if wide is None:
         parts.append(element("p", "No row has both quality and latency on this target, so there is nothing to draw."))
     else:
-        rings = [
-            element("span", _ring(radius), f" {words.megabytes(size)}", class_="key-item") for size, radius in size_key(report)
-        ]
-        keys = [
-            element("span", element("i", class_="dot stage"), " stage", class_="key-item"),
-            element("span", element("i", class_="dot chosen"), " packaged", class_="key-item"),
-            element("span", element("i", class_="dot control"), " control (hollow)", class_="key-item"),
-            element(
-                "span",
-                element("i", class_="stroke pareto-key"),
-                " Pareto line: nothing is both faster and better",
-                class_="key-item",
-            ),
-            element("span", element("i", class_="stroke whisker-key"), " 95 % interval of the quality", class_="key-item"),
-        ]
-        sizes = element("span", "area is size: ", rings, class_="key-item")
+        sizes = [_sizes(report, frame) for frame in (WIDE, NARROW)]
         caption = element(
-            "figcaption", sizes, keys, element("span", "latency ", badge(chain_evidence(report)), class_="key-item")
+            "figcaption", sizes, _keys(wide), element("span", "latency ", badge(chain_evidence(report)), class_="key-item")
         )
         parts.append(element("figure", wide, narrow, caption, class_="trade-off"))
     if left:
@@ -121,10 +106,28 @@ def _chart(report: Report) -> list[Child]:
     return parts
 
 
-def _ring(radius: float) -> Markup:
+def _keys(chart: Markup) -> list[Markup]:
+    """Return what the marks of a chart mean, of lines those that are drawn."""
+    lines = [("pareto", "Pareto line: nothing is both faster and better"), ("whisker", "95 % interval of the quality")]
+    marks = [("dot stage", "stage"), ("dot chosen", "packaged"), ("dot control", "control (hollow)")]
+    marks += [(f"stroke {name}-key", told) for name, told in lines if f'class="{name}"' in chart]
+    return [element("span", element("i", class_=name), f" {told}", class_="key-item") for name, told in marks]
+
+
+def _sizes(report: Report, frame: Frame) -> Markup:
+    """Return what the sizes of bubbles mean in one of the charts; the rings grow and shrink with it."""
+    rings = [
+        element("span", _ring(radius, frame), f" {words.megabytes(size)}", class_="key-item")
+        for size, radius in size_key(report, frame)
+    ]
+    return element("span", "area is size: ", rings, class_=f"key-item {frame.name}")
+
+
+def _ring(radius: float, frame: Frame) -> Markup:
     size = 2 * radius + 2
     ring = element("circle", class_="ring", cx=size / 2, cy=size / 2, r=radius)
-    return element("svg", ring, width=size, height=size, class_="ring-key", aria_hidden="true")
+    box, width = f"0 0 {number(size)} {number(size)}", f"width: {100 * size / frame.width:.3f}cqw"
+    return element("svg", ring, viewBox=box, style=width, class_="ring-key", aria_hidden="true")
 
 
 def _stages(report: Report) -> list[Child]:

@@ -88,14 +88,12 @@ def _start(report: Report) -> Markup:
 
 
 def _tile(report: Report, title: str, value: str, told: list[str], limit: str, name: str, *, timed: bool = False) -> Markup:
-    missed = any(entry.get("limit") == name for entry in report.missed)
-    judged = (
-        element("p", f"{limit} — {'missed' if missed else 'kept'}", class_=f"limit-line {'missed' if missed else 'kept'}")
-        if limit
-        else None
-    )
+    missed = next((entry for entry in report.missed if entry.get("limit") == name), None)
+    word = "kept" if missed is None else "not measured, counts as missed" if missed.get("value") is None else "missed"
+    judged = element("p", f"{limit} — {word}", class_=f"limit-line {'kept' if missed is None else 'missed'}") if limit else None
     known = value != words.NOT_MEASURED
-    evidence = badge(report.chosen.evidence) if timed and known else badge("measured") if known else None
+    # Only times and memory are of a machine: answers and bytes were taken here, whatever the target is.
+    evidence = badge(report.chosen.evidence) if timed and known else None
     return element(
         "div",
         element("h3", title, " ", evidence),

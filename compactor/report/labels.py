@@ -1,12 +1,13 @@
-"""Places a label beside each bubble so that no two labels cover each other, and bubbles stay free where they can."""
+"""Places a label beside each bubble so that labels cover neither each other nor a bubble."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 GAP = 6.0
-DISTANCES = (0.0, 10.0, 22.0, 36.0, 52.0, 70.0, 92.0)
+DISTANCES = (0.0, 10.0, 22.0, 36.0, 52.0, 70.0, 92.0, 120.0, 155.0, 200.0)
 ROUNDS = 3
 LEADER_FROM = 12.0  # farther labels get a line to their bubble
 LETTER = 0.56  # width of an average letter over the size of the font, a little more than system fonts need
@@ -52,10 +53,11 @@ class Anchor:
     width: float
     height: float
 
-    @property
-    def box(self) -> Box:
-        """The square around the bubble."""
-        return Box(self.x - self.radius, self.y - self.radius, 2 * self.radius, 2 * self.radius)
+    def covered(self, box: Box) -> float:
+        """Return how many pixels deep a box reaches into the bubble."""
+        across = max(box.left - self.x, 0.0, self.x - box.right)
+        down = max(box.top - self.y, 0.0, self.y - box.bottom)
+        return max(0.0, self.radius - math.hypot(across, down))
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,8 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
 def place(anchors: list[Anchor], frame: Box, obstacles: list[Box] | None = None) -> list[Placed]:
     """Return a place for each anchor's label, in the order of the anchors.
 
-    Crowded bubbles choose first, then all choose again. A place that covers another label or leaves the frame is taken only when
-    there is no other; covering a bubble, an obstacle, or being far costs less.
+    Crowded bubbles choose first, then all choose again. A place that covers a label or a bubble, its own too, or leaves the frame
+    is taken only when there is no other; covering an obstacle, or being far, costs less.
     """
     obstacles = obstacles or []
     crowded = sorted(range(len(anchors)), key=lambda i: -sum(_near(anchors[i], other) for other in anchors))
@@ -93,23 +95,26 @@ def _near(one: Anchor, other: Anchor) -> float:
 
 
 def _candidates(anchor: Anchor) -> Iterator[tuple[Box, float, int]]:
-    """Yield boxes round a bubble, with their distance and a rank of preference (right, left, above, below, corners)."""
-    width, height = anchor.width, anchor.height
+    """Yield boxes round a bubble and clear of it, with their distance and a rank of preference.
+
+    Right, left, above and below, then the corners, then the sides again with the label slid along them.
+    """
+    width, height, x, y = anchor.width, anchor.height, anchor.x, anchor.y
     for distance in DISTANCES:
         away = anchor.radius + GAP + distance
-        slant = away * 0.75
-        corners = [
-            (anchor.x + away, anchor.y - height / 2),
-            (anchor.x - away - width, anchor.y - height / 2),
-            (anchor.x - width / 2, anchor.y - away - height),
-            (anchor.x - width / 2, anchor.y + away),
-            (anchor.x + slant, anchor.y - slant - height / 2),
-            (anchor.x + slant, anchor.y + slant - height / 2),
-            (anchor.x - slant - width, anchor.y - slant - height / 2),
-            (anchor.x - slant - width, anchor.y + slant - height / 2),
+        slant = away * math.sqrt(0.5)
+        right, left, above, below = x + away, x - away - width, y - away - height, y + away
+        places = [
+            (right, y - height / 2),
+            (left, y - height / 2),
+            (x - width / 2, above),
+            (x - width / 2, below),
+            *((side, top) for side in (x + slant, x - slant - width) for top in (y - slant - height, y + slant)),
+            *((side, top) for side in (right, left) for top in (y - height, y)),
+            *((x - share * width, top) for top in (above, below) for share in (0.0, 1.0, 0.25, 0.75)),
         ]
-        for rank, (left, top) in enumerate(corners):
-            yield Box(left, top, width, height), distance, rank
+        for rank, (start, top) in enumerate(places):
+            yield Box(start, top, width, height), distance, rank
 
 
 def _cost(
@@ -118,6 +123,6 @@ def _cost(
     box, distance, rank = entry
     roomy = Box(box.left - 3, box.top - 2, box.width + 6, box.height + 4)
     forbidden = sum(roomy.overlap(other) for other in taken) + box.outside(frame)
-    bubbles = sum(box.overlap(other.box) for number, other in enumerate(anchors) if number != index)
+    bubbles = sum(depth * box.height for other in anchors if (depth := other.covered(box)))
     lines = sum(box.overlap(obstacle) for obstacle in obstacles)
-    return 1000 * forbidden + 4 * bubbles + 1.5 * lines + 4 * distance + 3 * rank
+    return 1000 * (forbidden + bubbles) + 1.5 * lines + 4 * distance + 3 * rank

@@ -18,10 +18,16 @@ def noted_table(note: str, head: Sequence[str], rows: Sequence[Sequence[str]], l
     """
     if not rows:
         return []
-    names = element("thead", element("tr", [element("th", name.capitalize(), scope="col") for name in head]))
+    names = element("thead", element("tr", [element("th", _title(name), scope="col") for name in head]))
     body = [element("tr", element("th", first, scope="row"), [element("td", field) for field in rest]) for first, *rest in rows]
     table = element("table", names, element("tbody", body), class_="latency")
     return [
         element("p", note, class_="aside"),
         element("div", table, class_="scroll", tabindex="0", role="region", aria_label=label),
     ]
+
+
+def _title(name: str) -> str:
+    """Return a column's name with its first letter raised; units and figures, such as MB, p and p50, stay as they are."""
+    word = name.partition(" ")[0]
+    return name[:1].upper() + name[1:] if word.isalpha() and word.islower() and len(word) > 1 else name

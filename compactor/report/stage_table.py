@@ -9,7 +9,7 @@ from compactor.report.controls import distilled
 from compactor.report.figures import Estimate, cell_of, estimated_cell, main_cell, quality_gain, times_faster, times_smaller
 from compactor.report.markup import Child, Markup, element
 from compactor.report.rows import Cell, Report, Row
-from compactor.report.verdict import limit_words
+from compactor.report.verdict import missed_note
 
 WORTH = (
     ("quality", "{metric}", "%"),
@@ -114,7 +114,7 @@ def row_values(report: Report, row: Row) -> dict[str, Value]:
     cell = cell_of(row, key)
     smaller = times_smaller(row, report.teacher) if row is not report.teacher else None
     missed = (
-        {entry.get("limit"): limit_words(str(entry.get("limit")), entry.get("allowed") or 0.0) for entry in report.missed}
+        {entry.get("limit"): missed_note(entry) for entry in report.missed}
         if row.id == report.selected and not row.control
         else {}
     )
@@ -166,7 +166,7 @@ def _cell(value: Value) -> Markup:
     if value.below:
         inner.append(element("small", value.below))
     if value.note:
-        inner.append(element("small", f"misses the budget of {value.note}", class_="over"))
+        inner.append(element("small", value.note, class_="over"))
     return element("td", inner, data_value=f"{value.sort:.9g}" if value.sort is not None else None)
 
 

@@ -65,12 +65,14 @@ def missed_words(entry: Mapping[str, Any]) -> str:
     return f"{thing} is {_apart(value, allowed)}{unit} where {allowed:g}{unit} is allowed"
 
 
-def limit_words(name: str, allowed: float) -> str:
-    """Say a limit in a few words: `8.5 MB`, `1.5 points`."""
-    if name == "accuracy_drop":
-        return f"{100 * allowed:g} points"
+def missed_note(entry: Mapping[str, Any]) -> str:
+    """Say beside a figure that it misses its limit: `misses the budget of 8.5 MB`."""
+    name, allowed = str(entry.get("limit")), entry.get("allowed") or 0.0
     unit = {"latency_ms": " ms", "size_mb": " MB"}.get(name, "")
-    return f"{allowed:g}{unit}"
+    limit = f"{100 * allowed:g} points" if name == "accuracy_drop" else f"{allowed:g}{unit}"
+    if entry.get("value") is None:
+        return f"not measured, so the budget of {limit} counts as missed"
+    return f"misses the budget of {limit}"
 
 
 def _apart(value: float, allowed: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from compactor.base.figures import three_figures
 from compactor.report.figures import CellKey, Estimate
 from compactor.report.rows import REAL_LENGTH, Cell, Report, Row, Score
 
@@ -62,11 +63,7 @@ def megabytes(size_bytes: float | None) -> str:
 
 def significant(value: float) -> str:
     """Return a number with three significant figures, without an exponent."""
-    if value == 0:
-        return "0"
-    # The exponent of the rounded number: 9.996 has three figures as 10.0.
-    exponent = int(f"{value:.2e}".partition("e")[2])
-    return f"{value:.{max(0, 2 - exponent)}f}".replace("-", "\u2212")
+    return three_figures(value).replace("-", "\u2212")
 
 
 def probability(value: float) -> str:

@@ -51,6 +51,12 @@ def report() -> dict:
     }
 
 
+def test_small_figures_have_three_digits_that_count(bundle, report):
+    report["rows"][1] |= {"size_bytes": 85_200, "latency_ms": [CELL | {"p50": 0.0098}]}
+    write_card(bundle, report)
+    assert "| 0.0852 | 0.00980 (1 thread) |" in (bundle / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_table_holds_the_figures_of_the_report(bundle, report):
     write_card(bundle, report)
     card = (bundle / "README.md").read_text(encoding="utf-8")

@@ -73,6 +73,17 @@ def test_half_a_toolchain_is_not():
     assert gone["ruamel-yaml"].remedy == 'pip install "compactor[toolchain]"'
 
 
+def test_optimum_is_not_to_be_installed_beside_the_toolchain():
+    """It needs transformers below 4.58, so pip would take the main line away."""
+    (line,) = [
+        line
+        for line in package_lines(RIGHT, [*REQUIREMENTS, 'optimum-onnx==0.1.0; extra == "optimum"'])
+        if line.about == "optimum"
+    ]
+    assert line.remedy.startswith("python -m venv FOLDER")
+    assert "COMPACTOR_OPTIMUM_PYTHON" in line.remedy
+
+
 def test_two_onnxruntimes_are_an_error():
     both = told({**RIGHT, "onnxruntime-gpu": "1.31.1"})["onnxruntime"]
     assert both.state == "error"

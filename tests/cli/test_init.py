@@ -197,3 +197,11 @@ def test_awkward_column_names_come_back_as_they_are(compactor, tmp_path, name):
     rows(tmp_path / "d.csv", f"text,{quoted}", "some words,a", "other words,b", "further words,a")
     assert compactor("init", "--data", "d.csv")[0] == 0
     assert read_document(tmp_path / "profile.yaml").data["data"]["label"] == name
+
+
+def test_a_csv_parted_by_semicolons_is_refused_and_nothing_is_written(compactor, tmp_path):
+    rows(tmp_path / "train.csv", "text;category", "where is it;delivery")
+    status, _, err = compactor("init", "--data", "train.csv")
+    assert status == 2
+    assert "parted by semicolons" in err
+    assert not (tmp_path / "profile.yaml").exists()

@@ -20,6 +20,18 @@ def test_paths_are_tried_here_then_in_compactor_data_then_beside_the_profile(tmp
     assert load(HEAD.replace("train.csv", "far.csv") + CHAIN)
 
 
+def test_a_file_of_one_column_is_told_with_what_parts_its_cells(tmp_path):
+    """As spreadsheets save it where a comma is the decimal mark."""
+    (tmp_path / "train.csv").write_text("text;category\nwhere is it;delivery\n")
+    hint = "its cells seem to be parted by semicolons: save it with commas as .csv, or with tabs as .tsv"
+    assert f"P041: train.csv has no column 'text' (data.text) ({hint})" in told(HEAD + CHAIN)
+
+
+def test_labels_are_not_taken_from_the_column_of_the_texts():
+    message = told(HEAD.replace("label: category", "label: text") + CHAIN)
+    assert "P041: train.csv: data.text and data.label name the same column, 'text' (name the column of the labels)" in message
+
+
 def test_a_users_own_stage_is_found_beside_the_profile(tmp_path):
     (tmp_path / "mine").mkdir()
     own = (

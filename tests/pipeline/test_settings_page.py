@@ -17,3 +17,8 @@ def test_every_setting_has_a_line_of_text():
     rows = [line for line in settings_page().splitlines() if line.startswith("| `")]
     assert [row for row in rows if row.rstrip("| ").endswith("|")] == []
     assert len(rows) > 60
+
+
+def test_every_setting_has_a_type():
+    types = [line.split("|")[2].strip() for line in settings_page().splitlines() if line.startswith("| `")]
+    assert not {"", "list of"} & set(types)

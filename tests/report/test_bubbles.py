@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from compactor.report.bubble_chart import NARROW, WIDE, bubble_chart, described
+from compactor.report.bubble_chart import NARROW, WIDE, bubble_chart, described, size_key
 from compactor.report.bubbles import pareto, radius_of, shown_rows
+from compactor.report.html import page
 from compactor.report.reading import parse_report
 from compactor.report.scales import fitted
 
@@ -23,6 +24,16 @@ def test_every_stage_has_a_bubble_or_shares_one(record):
 def test_area_follows_size():
     radii = [radius_of(size, 100e6, WIDE) for size in (100e6, 25e6)]
     assert radii[0] / radii[1] == pytest.approx(2)
+
+
+@pytest.mark.parametrize("frame", [WIDE, NARROW])
+def test_the_rings_beside_a_chart_are_as_large_as_bubbles_of_their_size(record, frame):
+    report = parse_report(record)
+    largest = max(row.size_bytes or 0 for row in report.every)
+    assert size_key(report, frame) == [(size, radius_of(size, largest, frame)) for size in (1_000_000, 10_000_000)]
+    (key,) = re.findall(rf'<span class="key-item {frame.name}">area is size: (.*?) MB</span></span>', page(report))
+    shares = [float(share) for share in re.findall(r"width: ([\d.]+)cqw", key)]
+    assert shares == pytest.approx([100 * (2 * radius + 2) / frame.width for _, radius in size_key(report, frame)], abs=1e-3)
 
 
 def test_controls_are_hollow_and_named(record):

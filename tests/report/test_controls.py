@@ -37,6 +37,11 @@ def test_the_quantized_teacher_is_held_against_the_packaged_model(record):
     assert "the packaged model is 2.8\u00d7 smaller (8.52 MB against 24.0 MB)" in sentence
 
 
+def test_a_difference_of_nothing_is_neither_better_nor_worse(record):
+    record["rows"][-1]["quality"]["against"] = {"teacher_int8": {"difference": 0.0, "ci95": [-0.004, 0.004]}}
+    assert told(record)["teacher_int8"].endswith("and 0.0 points apart [\u22120.4, +0.4].")
+
+
 def test_a_larger_model_is_not_called_smaller(record):
     teacher, control = record["rows"][0], record["controls"][1]
     record["rows"][-1]["size_bytes"] = 3 * control["size_bytes"]

@@ -79,11 +79,30 @@ def test_the_page_says_what_matters(record):
     assert "not measured" in text
 
 
+def test_quality_and_size_are_not_said_to_be_taken_on_the_target(record):
+    """`measured` means on the target itself; this record's times are a proxy's, and its answers those of the same machine."""
+    html = page(parse_report(record))
+    tiles = html[html.index('class="tiles"') : html.index('id="trade-off"')]
+    assert re.findall(r'class="badge (\w+)"', tiles) == ["proxy", "proxy"]
+
+
 def test_a_missed_budget_is_said_in_words_and_at_the_cell(missed):
     text = read(page(parse_report(missed)))
     assert "budget missed" in text
     assert "Misses the budget: the size is 8.52 MB where 8.5 MB is allowed" in text
     assert "misses the budget of 8.5 MB" in text
+
+
+def test_a_limit_that_was_not_measured_is_not_said_to_be_missed_by_a_figure(missed):
+    """An estimated interval below the limit stands in the cell, and is no reason to call it missed."""
+    for row in missed["rows"] + missed["controls"]:
+        cells = [{"batch": 1, "length": "data", "threads": 1, "p50": None, "interval": [0.1, 2.0]}]
+        row |= {"latency_ms": cells, "evidence": "estimated"}
+    text = read(page(parse_report(missed)))
+    assert "0.100 to 2.00 estimated, real lengths not measured, so the budget of 5 ms counts as missed" in text
+    assert "budget: 5 ms — not measured, counts as missed" in text
+    assert "budget: 8.5 MB — missed" in text
+    assert "misses the budget of 5 ms" not in text
 
 
 def evil(value, name=""):
@@ -147,3 +166,13 @@ def test_no_color_without_a_dark_twin():
     names = set(re.findall(r"(--[\w-]+):", light))
     assert names == set(re.findall(r"(--[\w-]+):", dark.split("* {")[0]))
     assert "@media print" in css
+
+
+def test_the_key_of_the_chart_names_only_lines_that_are_drawn(record):
+    assert "Pareto line" in read(page(parse_report(record)))
+    record["rows"], record["controls"] = record["rows"][:1], []
+    record["rows"][0]["quality"]["ci95"] = None
+    shown = read(page(parse_report(record | {"selected": "teacher"})))
+    assert "control (hollow)" in shown
+    assert "Pareto line" not in shown
+    assert "interval of the quality" not in shown

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -11,6 +12,12 @@ FRAME = Box(60, 20, 960, 470)
 
 def overlaps(boxes: list[Box]) -> int:
     return sum(one.overlap(other) > 0 for index, one in enumerate(boxes) for other in boxes[:index])
+
+
+def nearest(box: Box, anchor: Anchor) -> float:
+    """Return how far a box stays from the middle of a bubble."""
+    across = max(box.left - anchor.x, 0.0, anchor.x - box.right)
+    return math.hypot(across, max(box.top - anchor.y, 0.0, anchor.y - box.bottom))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -42,3 +49,25 @@ def test_order_of_the_answer_is_the_order_of_the_question():
     anchors = [Anchor(200, 100, 10, 80, 17), Anchor(800, 400, 10, 80, 17)]
     first, second = place(anchors, FRAME)
     assert first.box.left < 400 < second.box.left
+
+
+@pytest.mark.parametrize("spread", [5, 15, 40])
+@pytest.mark.parametrize("seed", range(10))
+def test_labels_cover_no_bubble_however_close_the_points_are(seed, spread):
+    rng = random.Random(seed)
+    anchors = [
+        Anchor(480 + rng.gauss(0, spread), 250 + rng.gauss(0, spread), rng.uniform(4, 44), rng.uniform(60, 190), 34)
+        for _ in range(8)
+    ]
+    boxes = [placed.box for placed in place(anchors, FRAME)]
+    assert overlaps(boxes) == 0
+    assert all(nearest(box, anchor) >= anchor.radius for box in boxes for anchor in anchors)
+
+
+def test_a_large_bubble_is_not_covered_by_its_own_label():
+    """Right, left, above and below are taken by budget lines; what is left is a corner."""
+    anchor = Anchor(500, 250, 44, 150, 34)
+    lines = [Box(550, 235, 200, 30), Box(250, 235, 200, 30), Box(430, 150, 100, 44), Box(430, 306, 100, 44)]
+    (placed,) = place([anchor], FRAME, lines)
+    assert nearest(placed.box, anchor) > 44
+    assert not any(placed.box.overlap(line) for line in lines)
