@@ -57,7 +57,7 @@ class Quantize(Stage):
 
     takes: ClassVar[frozenset[str]] = frozenset({"onnx"})
     gives: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     uses_target: ClassVar[bool] = True
 
     method: Literal["dynamic-int8", "static-int8", "int4", "nf4", "fp4", "fp16", "bf16"] = setting(

@@ -60,6 +60,12 @@ def test_answers_stay_near_and_the_file_gets_small(precision, source, tmp_path):
     assert (tmp_path / "out/labels.json").read_bytes() == (source / "labels.json").read_bytes()
 
 
+@pytest.mark.parametrize("precision", METHODS)
+def test_nodes_stand_behind_those_that_they_read(precision, source, tmp_path):
+    METHODS[precision](source, tmp_path / "out")
+    onnx.checker.check_model(onnx.load(str(tmp_path / "out/model.onnx")))
+
+
 @pytest.mark.parametrize("precision", ["int8-dynamic", "int8-static"])
 def test_weights_are_kept_within_half_a_step_of_their_column(precision, source, tmp_path):
     METHODS[precision](source, tmp_path / "out")
