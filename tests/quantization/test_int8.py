@@ -101,6 +101,14 @@ def test_tables_in_4_bits_are_looked_up_as_numpy_unpacks_them(precision, source,
 
 
 @pytest.mark.parametrize("precision", ["int8-dynamic", "int8-static"])
+@pytest.mark.parametrize("block", [32, 64])  # 64 does not divide the width: the table gets 8 bits
+def test_tables_in_blocks_make_no_noise(precision, block, source, tmp_path, caplog, capfd):
+    METHODS[precision](source, tmp_path / "out", table_block=block)
+    assert not caplog.records
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("precision", ["int8-dynamic", "int8-static"])
 def test_a_table_alone_can_be_quantized(precision, source, tmp_path):
     products = ["/encoder/MatMul", "/classifier/*"]
     facts = METHODS[precision](source, tmp_path / "out", table_block=32, keep=products)
