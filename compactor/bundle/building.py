@@ -18,7 +18,7 @@ from compactor.bundle.golden import make_golden, make_golden_images, written
 from compactor.bundle.golden_images import write_images
 from compactor.bundle.licenses import write_licenses
 from compactor.bundle.manifest import describe_graph, make_manifest
-from compactor.bundle.relocate import scrubbed, without_absolute_paths
+from compactor.bundle.relocate import node_patterns, scrubbed, without_absolute_paths
 from compactor.data.encoding_words import put_blank_first
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def build(
     _write_larger(source, folder, interface, target=target, name=name, reduce_range=reduce_range)
     write_licenses(folder / layout.LICENSES, model=model_licence, data=data_licence, examples=len(texts) + len(images))
     if profile_text:
-        write_text(folder / layout.PROFILE, without_absolute_paths(profile_text))
+        write_text(folder / layout.PROFILE, without_absolute_paths(profile_text, node_patterns(profile_text)))
     licenses = {"model": model_licence, "data": data_licence}
     describe: dict[str, Any] = {"name": name, "target": target, "made": scrubbed(made or {}), "licenses": licenses}
     # Twice: the golden answers come from the bundle as an app will load it, and are hashed themselves.

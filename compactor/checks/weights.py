@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 TABLE_SHARE = 0.1  # of the file, from which a table left in float is worth a word
 SMALLEST = 4096  # bytes; small constants are often equal by chance
 READABLE = 1e12  # a number beyond it is written with its power of ten
+BLOCKS = (16, 32, 64, 128, 256)  # lengths that weights may share a scale over
 PROVEN = (1, 31)  # onnxruntime whose kernels for blocks of few bits answered as numpy in the tests
 
 
@@ -30,6 +31,21 @@ def float_tables(model: onnx.ModelProto, *, place: str) -> Iterator[Finding]:
     if held >= TABLE_SHARE * model.ByteSize() and floats:
         sentence = f"{len(floats)} embedding tables are in fp32 and hold {held:,} of the file's {model.ByteSize():,} bytes"
         yield Finding("Q116", "note", sentence, "set embeddings: true, or keep fewer vocabulary pieces with prune", place)
+
+
+def tables_in_bytes(model: onnx.ModelProto, block: int, *, place: str) -> Iterator[Finding]:
+    """Yield a note when lookup tables got 8 bits where 4 were asked for, since their rows cannot be cut into blocks of that length."""
+    from onnx import TensorProto
+
+    tables = {node.input[0] for node in model.graph.node if node.op_type == "Gather"}
+    bytewise = [t for t in model.graph.initializer if t.name in tables and t.data_type == TensorProto.INT8 and len(t.dims) == 2]
+    widths = sorted({int(tensor.dims[1]) for tensor in bytewise if tensor.dims[1] % block})
+    if widths:
+        fitting = [size for size in BLOCKS if not any(width % size for width in widths)]
+        hint = f"set weights: {{block: {fitting[-1]}}}" if fitting else "no block fits: the smallest one is 16"
+        told = " and ".join(map(str, widths))
+        sentence = f"lookup tables with rows of {told} numbers have 8 bits and not 4: {block}, the length of a block, does not divide that"
+        yield Finding("Q127", "note", sentence, hint, place)
 
 
 def duplicates(model: onnx.ModelProto, *, place: str) -> Iterator[Finding]:

@@ -10,8 +10,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
-from onnx import helper
+from onnx import helper, numpy_helper
 
 from compactor.base.atomic import read_json, write_bytes
 from compactor.base.errors import StageError, disk_error
@@ -74,6 +75,7 @@ def _optimized(source: Path, provider: str) -> onnx.ModelProto:
 
     config = read_json(source / "config.json")
     kind = KINDS.get(config.get("model_type", ""), "bert")
+    heads, width = _heads_and_width(config)
     options = FusionOptions(kind)
     if provider == CPU:
         options.enable_skip_layer_norm = options.enable_bias_skip_layer_norm = options.enable_bias_gelu = False
@@ -83,10 +85,10 @@ def _optimized(source: Path, provider: str) -> onnx.ModelProto:
         for logger in quiet:
             logger.setLevel(logging.ERROR)
         found = optimize_model(
-            str(source / "model.onnx"),
+            with_head_counts(onnx.load(str(source / "model.onnx"))),
             kind,
-            num_heads=_first(config, HEADS),
-            hidden_size=_first(config, WIDTH),
+            num_heads=heads,
+            hidden_size=width,
             optimization_options=options,
             opt_level=0,  # its patterns alone; what a session fuses it fuses at load
             use_gpu=provider != CPU,
@@ -101,10 +103,49 @@ def _optimized(source: Path, provider: str) -> onnx.ModelProto:
     return model
 
 
+def with_head_counts(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Write out, in place, how many heads each layer's reshapes make, where they leave it open: (0, 0, -1, head size).
+
+    The optimizer would take the configuration's number for all layers, and a pruned layer has fewer.
+    """
+    graph = model.graph
+    makers = {name: node for node in graph.node for name in node.output}
+    weights = {tensor.name: tensor for tensor in graph.initializer}
+    for node in graph.node:
+        shape = weights.get(node.input[1]) if node.op_type == "Reshape" else None
+        wanted = [] if shape is None else numpy_helper.to_array(shape).tolist()
+        columns = _columns(makers.get(node.input[0]), makers, weights) if len(wanted) == 4 and wanted[2] == -1 else 0
+        if not columns or columns % wanted[3]:
+            continue
+        wanted[2] = columns // wanted[3]
+        node.input[1] = "heads_" + "_".join(str(size) for size in wanted)
+        if node.input[1] not in weights:
+            weights[node.input[1]] = graph.initializer.add()
+            weights[node.input[1]].CopyFrom(numpy_helper.from_array(np.array(wanted, dtype=np.int64), node.input[1]))
+    return model
+
+
+def _columns(node: onnx.NodeProto | None, makers: dict[str, onnx.NodeProto], weights: dict[str, onnx.TensorProto]) -> int:
+    """Return how many columns the product of a constant matrix has that a value comes from, through its bias; 0 for anything else."""
+    while node is not None and node.op_type in {"Add", "Cast"}:
+        node = next((makers[name] for name in node.input if name in makers), None)
+    if node is None or node.op_type != "MatMul" or node.input[1] not in weights:
+        return 0
+    return int(weights[node.input[1]].dims[-1])
+
+
 def _import_domain(model: onnx.ModelProto) -> None:
     """Name the version of onnxruntime's own operators that the optimizer put in, as ONNX asks; it does not do so itself."""
     if any(node.domain == DOMAIN for node in model.graph.node) and DOMAIN not in {each.domain for each in model.opset_import}:
         model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
+
+
+def _heads_and_width(config: dict[str, Any]) -> tuple[int, int]:
+    """Return how many heads there are and how wide the states are; two zeros, which let the optimizer guess, where it would refuse them:
+    a static or convolutional student has no heads, and after pruning their number need not divide the width.
+    """
+    heads, width = _first(config, HEADS), _first(config, WIDTH)
+    return (heads, width) if heads and width % heads == 0 else (0, 0)
 
 
 def _first(config: dict[str, Any], names: tuple[str, ...]) -> int:

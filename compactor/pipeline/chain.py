@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from compactor.base.artifact import Artifact
+from compactor.base.errors import StageError
 from compactor.pipeline.against import hold_against
 from compactor.pipeline.compressed import tell_compressed
-from compactor.pipeline.controls import linear_answers, make_control, plan_controls
+from compactor.pipeline.controls import left_out, linear_answers, make_control, plan_controls
 from compactor.pipeline.execute import Done, Session, execute
 from compactor.pipeline.linear import KINDS
 from compactor.pipeline.plan import Plan
@@ -51,7 +52,11 @@ def make_controls(session: Session, plan: Plan, data: dict[str, Any], rows: list
     controls: list[Row] = []
     for control in plan_controls(session, plan, data):
         session.reporter.say(f"control {control.name}: {control.steps[-1].state}")
-        done = make_control(session, control, made, teacher)
+        try:
+            done = make_control(session, control, made, teacher)
+        except StageError as error:
+            session.finding(left_out(control, error))
+            continue
         row = _row(session, done, rows[:1])
         row.id = row.control = control.name
         row.findings += [finding.as_dict() for finding in control.findings]

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from compactor.base.artifact import Artifact
+from compactor.base.errors import StageError
 from compactor.base.finding import Finding
 from compactor.distillation.trainer import TrainSettings
 from compactor.pipeline.execute import Done, Session, execute
 from compactor.pipeline.plan import Plan, PlannedStep, plan_step
 from compactor.stages import STAGES, Stage
+
+UNWRITABLE = {"R101", "R102"}  # of `disk_error`
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,6 +60,19 @@ def make_control(session: Session, control: Control, made: dict[str, Artifact], 
         made[step.key] = done.artifact
     assert done is not None
     return done
+
+
+def left_out(control: Control, error: StageError) -> Finding:
+    """Return what is told of a control that cannot be made, as where a pattern of `keep` fits nodes of the student alone: no control is
+    worth the end of a run.
+
+    Raises:
+        StageError: the error itself, when nothing can be written, so that the run cannot go on either.
+    """
+    if error.problem.code in UNWRITABLE:
+        raise error
+    sentence = f"the control {control.name} is left out: {error.problem.code}, {error.problem.sentence}"
+    return Finding("A212", "warning", sentence, f"nothing, or controls: {{{control.name}: false}} to say that it is not wanted")
 
 
 def _step(

@@ -50,12 +50,13 @@ def quantize_dynamic_int8(
     model = load_float(source)
     split_gemms(model)
     chosen = choose(model, embeddings=embeddings, keep=keep)
-    if table_block is not None:
-        put_tables(model, chosen.tables, TABLE_BITS, table_block)
     left = [*chosen.products, *(() if table_block is not None else chosen.tables)]
     if left:  # to the library an empty list means all
         with scratch(folder) as place:
             model = _by_library(model, left, place, per_channel=per_channel, reduce_range=reduce_range)
+    # Afterwards: the library takes DequantizeLinear for a sign that the model was quantized before, and warns.
+    if table_block is not None:
+        put_tables(model, chosen.tables, TABLE_BITS, table_block)
     strip(model)
     facts = account(model, chosen)
     size_bytes = write_folder(model, source, folder, precision="int8-dynamic", reduce_range=reduce_range)

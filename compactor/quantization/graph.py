@@ -162,7 +162,9 @@ def float_outputs(model: onnx.ModelProto) -> list[str]:
 
 
 def put_in_order(graph: onnx.GraphProto) -> None:
-    """Put nodes behind those whose outputs they read, as ONNX asks, each as early as it can stand."""
+    """Put nodes behind those whose outputs they read, as ONNX asks, each as early as it can stand; nodes in order stay as they are."""
+    if _in_order(graph):
+        return
     waiting = [onnx.NodeProto.FromString(node.SerializeToString()) for node in graph.node]
     made = {name for node in waiting for name in node.output}
     del graph.node[:]
@@ -174,6 +176,15 @@ def put_in_order(graph: onnx.GraphProto) -> None:
         made.difference_update(name for node in ready for name in node.output)
         done = {id(node) for node in ready}
         waiting = [node for node in waiting if id(node) not in done]
+
+
+def _in_order(graph: onnx.GraphProto) -> bool:
+    to_come = {name for node in graph.node for name in node.output}
+    for node in graph.node:
+        if to_come.intersection(node.input):
+            return False
+        to_come.difference_update(node.output)
+    return True
 
 
 def drop_unused(graph: onnx.GraphProto) -> None:

@@ -63,7 +63,7 @@ def convert_fp16(
         raise quantizer_failed(error) from error
     if kept or beyond:
         join_casts(model)
-        put_in_order(model.graph)  # the converter adds its casts at the end
+    put_in_order(model.graph)  # the converter adds its casts at the end, that of an input in float too
     strip(model)
     facts = half_facts(model, TensorProto.FLOAT16)
     size_bytes = write_folder(model, source, folder, precision="fp16")

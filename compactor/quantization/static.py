@@ -16,7 +16,7 @@ from compactor.quantization.biases import correct_biases
 from compactor.quantization.calibration import Method, activation_ranges
 from compactor.quantization.dynamic import quantizer_failed
 from compactor.quantization.folder import scratch, write_folder
-from compactor.quantization.graph import PRODUCTS, Chosen, account, choose, load_float, strip
+from compactor.quantization.graph import PRODUCTS, Chosen, account, choose, load_float, put_in_order, strip
 from compactor.quantization.histogram import Range
 from compactor.quantization.smoothing import smooth
 from compactor.quantization.tables import TABLE_BITS, put_tables
@@ -129,6 +129,8 @@ def _quantize_products(
         raise quantizer_failed(error) from error
     quantized: onnx.ModelProto = quantizer.model.model
     _leave_others_in_float(quantized, chosen)
+    # The quantizer adds its nodes at the end; ONNX, bias correction and branches of an If want them in order.
+    put_in_order(quantized.graph)
     return quantized
 
 

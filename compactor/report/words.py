@@ -197,12 +197,14 @@ def listed(words: Iterable[str]) -> str:
 
 
 def precision_of(report: Report) -> str:
-    """Return the precision that the chosen row ships, read from the last quantize stage up to it."""
+    """Return the precision that the chosen row ships, as the last quantize stage up to it tells what it took, or else was set to."""
     precision = "fp32"
-    for row in report.rows:
-        method = str(row.settings.get("method") or row.settings.get("precision") or "")
+    for row, source in zip(report.rows, report.source["rows"], strict=True):
+        facts = (source.get("facts") or {}).get("quantize") or {}  # a repair may take another method than is set
+        method = str(facts.get("method") or row.settings.get("method") or row.settings.get("precision") or "")
         if row.stage == "quantize":
-            precision = next((name for name in ("int8", "int4", "fp16", "bf16", "nf4") if name in method), method or "int8")
+            known = (name for name in ("int8", "int4", "fp16", "bf16", "nf4") if name in method)
+            precision = f"int{facts['bits']}" if "bits" in facts else next(known, method or "int8")
         if row.id == report.selected:
             break
     return precision

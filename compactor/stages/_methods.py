@@ -54,7 +54,8 @@ METHODS: Mapping[str, Method] = {
 # Settings that only some forms of a method look at.
 USERS = {
     "calibration.percentile": "calibration: {method: percentile} of static-int8",
-    "table_bits": "dynamic-int8 or static-int8; int4, nf4 and fp4 have tables in 4 bits by themselves",
+    "max_drop": "keep: auto or repair: true",
+    "table_bits": "embeddings: true of dynamic-int8 or static-int8; int4, nf4 and fp4 have tables in 4 bits by themselves",
     "weights.block": "int4, nf4, fp4, or table_bits: 4 of an int8 method",
     "calibration.rows": "static-int8, fp16, or weights: {algorithm: gptq or awq} of int4",
 }
@@ -113,9 +114,13 @@ def unused_problems(stage: Quantize) -> Iterator[tuple[tuple[str, ...], Problem]
     if stage.repair:
         return
     uses = METHODS[stage.method].uses
+    if stage.keep != "auto":
+        uses -= {"max_drop"}
+    if not stage.embeddings:
+        uses -= {"table_bits"}
     if stage.method == "int4" and stage.weights.algorithm != "rtn":
         uses |= {"calibration.rows"}
-    if stage.table_bits == 4:
+    if stage.table_bits == 4 and stage.embeddings:
         uses |= {"weights.block"}
     if stage.calibration.method != "percentile":
         uses -= {"calibration.percentile"}

@@ -105,20 +105,31 @@ def compare(source: Path, work: Work) -> None:
             work.reporter.finding(finding)
 
 
-def tell_weights(work: Work, precision: str) -> None:
+def tell_weights(settings: Quantize, work: Work) -> None:
     """Report what the graph's weights are like after quantization, and what the target makes of them."""
     import onnx
 
     from compactor.checks.gain import gain
-    from compactor.checks.weights import beyond_half, duplicates, few_bits, float_convolutions, float_tables, saturation
+    from compactor.checks.weights import (
+        beyond_half,
+        duplicates,
+        few_bits,
+        float_convolutions,
+        float_tables,
+        saturation,
+        tables_in_bytes,
+    )
 
-    place = "model.onnx"
+    place, precision = "model.onnx", METHODS[work.facts["quantize"]["method"]].precision
     model = onnx.load(str(work.folder / place))
     found = [*duplicates(model, place=place)]
     if precision in {"fp16", "bf16"}:
         found += beyond_half(work.facts["quantize"].get("overflowing_nodes", {}), place=place)
     else:
         found += [*float_tables(model, place=place), *float_convolutions(model, place=place)]
+    short = settings.table_bits == 4 or precision == "int4"
+    if short and oldest_runtime(work.target) >= TABLE_BLOCKS_SINCE:
+        found += tables_in_bytes(model, settings.weights.block, place=place)
     if precision == "int8":
         found += gain(work.target, place=place)
         found += saturation(work.target, reduce_range=work.facts["quantize"]["reduce_range"], place=place)

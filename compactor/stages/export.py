@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -62,8 +63,11 @@ class Export(Stage):
             yield ("exits",), Problem("X147", sentence, "use backend: torchscript, or leave exits out")
 
     def file_problems(self, near: tuple[Path, ...]) -> Iterator[tuple[tuple[str | int, ...], Problem]]:
-        """Yield that Optimum is not to be found, before anything is trained for it."""
+        """Yield that what the backend needs is not to be found, before anything is trained for it."""
         del near
+        if self.backend == "dynamo" and find_spec("onnxscript") is None:
+            sentence = "backend: dynamo needs the package onnxscript, which is not installed here"
+            yield ("backend",), Problem("X148", sentence, "pip install onnxscript, or use backend: torchscript")
         if self.backend == "optimum":
             from compactor.exporting.optimum_python import optimum_python
 

@@ -24,7 +24,7 @@ class Package(Stage):
 
     takes: ClassVar[frozenset[str]] = frozenset({"onnx", "cascade"})
     gives: ClassVar[str] = "bundle"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     uses_target: ClassVar[bool] = True
     uses_profile: ClassVar[bool] = True
     once: ClassVar[bool] = True

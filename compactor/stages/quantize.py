@@ -10,7 +10,7 @@ from compactor.base.artifact import Artifact
 from compactor.base.errors import Problem
 from compactor.base.settings import Settings, setting
 from compactor.stages._contract import Stage, Work
-from compactor.stages._methods import METHODS, bits_problems, kernel_problems, table_problems, unused_problems
+from compactor.stages._methods import bits_problems, kernel_problems, table_problems, unused_problems
 from compactor.stages._quantizing import compare, quantized, tell_weights
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Quantize(Stage):
 
     takes: ClassVar[frozenset[str]] = frozenset({"onnx"})
     gives: ClassVar[str] = "onnx"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     uses_target: ClassVar[bool] = True
 
     method: Literal["dynamic-int8", "static-int8", "int4", "nf4", "fp4", "fp16", "bf16"] = setting(
@@ -116,7 +116,7 @@ class Quantize(Stage):
         assert source is not None
         work.facts["quantize"] = self._quantized(source.folder, work)
         compare(source.folder, work)
-        tell_weights(work, METHODS[work.facts["quantize"]["method"]].precision)
+        tell_weights(self, work)
 
     def _quantized(self, source: Path, work: Work) -> dict[str, Any]:
         from compactor.stages import _repair

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from compactor.bundle.relocate import scrubbed, without_absolute_paths
+from compactor.bundle.relocate import node_patterns, scrubbed, without_absolute_paths
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,12 @@ def test_paths(text, expected):
 def test_a_value_is_searched_through():
     value = {"a": ["/home/me/x.csv", 3, None], "b": {"c": "/var/lib/y/z.bin"}}
     assert scrubbed(value) == {"a": ["x.csv", 3, None], "b": {"c": "z.bin"}}
+
+
+@pytest.mark.parametrize(
+    "keep", ["[/bert/embeddings/*, '/bert/encoder/layer.[01]/*', \"/a/b c/Gemm\"]", "\n      - /bert/x/MatMul"]
+)
+def test_names_of_nodes_in_a_profile_are_no_paths(keep):
+    profile = f"data: {{train: /home/me/train.csv}}\nstages:\n  - prune: {{vocabulary: {{keep: 60}}}}\n  - quantize:\n      keep: {keep}\n"
+    found = without_absolute_paths(profile, node_patterns(profile))
+    assert found == profile.replace("/home/me/train.csv", "train.csv")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import numpy_helper
 
-from compactor.checks.weights import beyond_half, duplicates, few_bits, float_tables, saturation
+from compactor.checks.weights import beyond_half, duplicates, few_bits, float_tables, saturation, tables_in_bytes
 from compactor.targets import Target
 from tests.quantization import bag
 
@@ -25,6 +25,18 @@ def test_a_table_in_float_is_told_with_its_bytes(tmp_path):
     import onnx
 
     assert not list(float_tables(onnx.load(str(tmp_path / "out/model.onnx")), place="model.onnx"))
+
+
+@pytest.mark.parametrize(("block", "told"), [(64, ["set weights: {block: 32}"]), (32, []), (16, [])])
+def test_tables_that_no_block_divides_are_told_to_have_8_bits(tmp_path, block, told):
+    import onnx
+
+    from compactor.quantization import quantize_dynamic_int8
+
+    quantize_dynamic_int8(bag.folder(tmp_path / "onnx"), tmp_path / "out", reduce_range=False, table_block=block)
+    found = list(tables_in_bytes(onnx.load(str(tmp_path / "out/model.onnx")), block, place="model.onnx"))
+    assert [finding.hint for finding in found] == told
+    assert all(finding.code == "Q127" and "rows of 32 numbers" in finding.sentence for finding in found)
 
 
 def test_weights_that_lie_there_twice_are_told_with_what_they_waste():

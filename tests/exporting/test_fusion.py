@@ -20,6 +20,7 @@ from compactor.stages.fuse import Fuse
 from compactor.targets import Target
 from compactor.tasks import TASKS
 from tests.exporting import tiny
+from tests.quantization import bag
 from tests.stages import works
 
 
@@ -45,6 +46,32 @@ def test_attention_becomes_single_nodes_and_answers_stay(tmp_path):
     before, after = (onnx_answer(tmp_path / name / "model.onnx")(batch) for name in ("plain", "fused"))
     np.testing.assert_allclose(after, before, atol=1e-5)
     assert {path.name for path in (tmp_path / "fused").iterdir()} == {path.name for path in plain.iterdir()}
+
+
+@pytest.mark.model
+def test_a_layer_with_fewer_heads_than_the_configuration_says_is_fused_as_it_is(tmp_path):
+    from compactor.exporting import export_onnx
+    from compactor.models import load, save
+    from compactor.pruning.width import cut, finish, trace, units
+
+    task, source = TASKS.load("text-classification")(), tiny.save_model(tmp_path / "torch")
+    model = load(source, task)
+    cut(trace(model), units(model, "heads")[0], np.array([1]))
+    finish(model)
+    (tmp_path / "cut").mkdir()
+    save(model, source, tmp_path / "cut", labels=tiny.LABELS)
+    export_onnx(tmp_path / "cut", tmp_path / "plain", task=task, pair=False, opset=17, every_row=True)
+    assert fuse(tmp_path / "plain", tmp_path / "fused", provider=CPU)["attention"] == 2
+    batch = tiny.Rows().batch(np.arange(5))
+    before, after = (onnx_answer(tmp_path / name / "model.onnx")(batch) for name in ("plain", "fused"))
+    np.testing.assert_allclose(after, before, atol=1e-5)
+
+
+@pytest.mark.parametrize("config", [{"hidden_size": 32}, {"hidden_size": 32, "num_attention_heads": 3}])
+def test_a_model_whose_heads_the_optimizer_would_refuse_is_fused_as_far_as_it_goes(config, tmp_path):
+    source = bag.folder(tmp_path / "plain")
+    (source / "config.json").write_text(json.dumps(config))
+    assert fuse(source, tmp_path / "fused", provider=CPU)["attention"] == 0
 
 
 @pytest.mark.model

@@ -6,7 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from compactor.pipeline.controls import _as_long, _export_of_teacher, _passes
+from compactor.base.errors import StageError
+from compactor.pipeline import chain
+from compactor.pipeline.controls import Control, _as_long, _export_of_teacher, _passes
 from compactor.stages.distill import Distill
 from compactor.stages.export import Export
 
@@ -39,3 +41,25 @@ def test_the_teacher_is_exported_as_the_chain_exports_but_for_exits_which_it_has
     assert (export.exits, export.backend) == (False, "dynamo")
     assert export.key() == Export(backend="dynamo").key()  # so that a chain without exits has made it already
     assert _export_of_teacher(None).key() == Export().key()
+
+
+@pytest.mark.parametrize("code", ["Q105", "R101"])
+def test_a_run_goes_on_without_a_control_that_cannot_be_made_but_not_on_a_full_disk(monkeypatch, code):
+    def fail(*_given):
+        raise StageError(code, "keep: *conv* fits no node with weights")
+
+    monkeypatch.setattr(chain, "plan_controls", lambda *_given: [Control("teacher_int8", (SimpleNamespace(state="to do"),))])
+    monkeypatch.setattr(chain, "make_control", fail)
+    told = []
+    session = SimpleNamespace(
+        profile=SimpleNamespace(controls=SimpleNamespace(linear=False)),
+        reporter=SimpleNamespace(say=lambda sentence: None),
+        finding=told.append,
+    )
+    row = SimpleNamespace(artifact=SimpleNamespace(key="k"))
+    if code == "R101":
+        with pytest.raises(StageError):
+            chain.make_controls(session, None, {}, [row])
+        return
+    assert chain.make_controls(session, None, {}, [row]) == []
+    assert (told[0].code, "Q105, keep: *conv* fits" in told[0].sentence) == ("A212", True)

@@ -108,3 +108,23 @@ def test_the_mean_answer_is_that_of_the_float_model_after_bias_correction(form, 
     before, after = (np.abs(means[name] - means["float"]).max() for name in ("plain", "corrected"))
     assert before > 0.1
     assert after < 1e-3
+
+
+def test_a_product_is_corrected_behind_those_that_are_corrected_already(tmp_path, monkeypatch):
+    """With a bias before the rectifier the second product's inputs move when the first one is corrected."""
+    monkeypatch.setattr(bag, "TABLE", bag.TABLE + 0.3)
+    source = bag.folder(tmp_path / "onnx")
+    model = onnx.load(str(source / "model.onnx"))
+    add = onnx.helper.make_node("Add", ["product", "encoder.bias"], ["biased"], "/encoder/Add")
+    model.graph.node.insert(2, add)
+    model.graph.node[3].input[0] = "biased"
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.full(bag.HIDDEN, 0.2, dtype=np.float32), "encoder.bias"))
+    onnx.save(model, str(source / "model.onnx"))
+    batches = [bag.batch(seed=seed) for seed in range(20, 40)]
+    options = {"reduce_range": False, "method": "percentile", "percentile": 90, "bias_correction": True}
+    assert quantize_static_int8(source, tmp_path / "out", batches, **options)["corrected_biases"] == 2
+    means = [
+        np.concatenate([onnx_answer(path / "model.onnx")(batch) for batch in batches]).mean(axis=0)
+        for path in (source, tmp_path / "out")
+    ]
+    assert np.abs(means[0] - means[1]).max() < 1e-3

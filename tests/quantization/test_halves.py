@@ -41,6 +41,18 @@ def answers(folder):
         return ReferenceEvaluator(str(folder / "model.onnx")).run(None, {"input_ids": bag.batch()["input_ids"]})[0]
 
 
+def test_the_cast_of_an_input_in_float_stands_before_what_reads_it(tmp_path):
+    """As of images: pixels come in float32."""
+    source = bag.folder(tmp_path / "f")
+    given = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["batch", bag.WIDTH])
+    made = helper.make_tensor_value_info("product", TensorProto.FLOAT, ["batch", bag.HIDDEN])
+    node = helper.make_node("MatMul", ["pixels", "weight"], ["product"], "/MatMul")
+    graph = helper.make_graph([node], "main", [given], [made], [numpy_helper.from_array(bag.WEIGHT, "weight")])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(source / "model.onnx"))
+    convert_fp16(source, tmp_path / "half")
+    onnx.checker.check_model(onnx.load(str(tmp_path / "half/model.onnx")))
+
+
 def test_what_would_overflow_in_float16_stays_in_float32_from_end_to_end(tmp_path):
     source = large(tmp_path / "f")
     convert_fp16(source, tmp_path / "blind")

@@ -60,6 +60,12 @@ def test_answers_stay_near_and_the_file_gets_small(precision, source, tmp_path):
     assert (tmp_path / "out/labels.json").read_bytes() == (source / "labels.json").read_bytes()
 
 
+@pytest.mark.parametrize("precision", METHODS)
+def test_nodes_stand_behind_those_that_they_read(precision, source, tmp_path):
+    METHODS[precision](source, tmp_path / "out")
+    onnx.checker.check_model(onnx.load(str(tmp_path / "out/model.onnx")))
+
+
 @pytest.mark.parametrize("precision", ["int8-dynamic", "int8-static"])
 def test_weights_are_kept_within_half_a_step_of_their_column(precision, source, tmp_path):
     METHODS[precision](source, tmp_path / "out")
@@ -92,6 +98,14 @@ def test_tables_in_4_bits_are_looked_up_as_numpy_unpacks_them(precision, source,
     unpacked = bag.folder(tmp_path / "unpacked")
     METHODS[precision](unpacked, tmp_path / "float-table", embeddings=False)
     assert agree(tmp_path / "float-table", four).relative_error < (1e-5 if precision == "int8-dynamic" else 0.02)
+
+
+@pytest.mark.parametrize("precision", ["int8-dynamic", "int8-static"])
+@pytest.mark.parametrize("block", [32, 64])  # 64 does not divide the width: the table gets 8 bits
+def test_tables_in_blocks_make_no_noise(precision, block, source, tmp_path, caplog, capfd):
+    METHODS[precision](source, tmp_path / "out", table_block=block)
+    assert not caplog.records
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("precision", ["int8-dynamic", "int8-static"])

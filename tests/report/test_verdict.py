@@ -65,3 +65,18 @@ def test_the_model_is_named_after_its_chain(record, stages, settings, name):
     ]
     told = verdict(parse_report(record | {"rows": rows, "selected": stages[-1]}))
     assert told.startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize(
+    ("method", "facts", "name"),
+    [
+        ("int4", {"method": "int4", "bits": 8}, "int8 teacher"),
+        ("int4", {"method": "int4", "bits": 2}, "int2 teacher"),
+        ("int4", {"method": "int4", "bits": 4}, "int4 teacher"),
+        ("dynamic-int8", {"method": "fp16"}, "fp16 teacher"),  # what a repair took
+    ],
+)
+def test_the_precision_is_what_quantize_made_and_not_what_it_was_set_to(record, method, facts, name):
+    first, last = record["rows"][0], {"id": "quantize", "stage": "quantize", "settings": {"method": method}}
+    rows = [first, first | last | {"facts": {"quantize": facts}}]
+    assert verdict(parse_report(record | {"rows": rows, "selected": "quantize"})).startswith(f"{name}: ")

@@ -48,6 +48,14 @@ def test_early_exits_are_not_for_optimum(backend, wanted):
     assert problems(Export(exits=True, backend=backend), old("1.18")) == wanted
 
 
+@pytest.mark.parametrize(("backend", "wanted"), [("dynamo", [(("backend",), "X148")]), ("torchscript", [])])
+def test_a_package_that_dynamo_needs_is_missed_before_any_work(backend, wanted, monkeypatch):
+    monkeypatch.setattr("compactor.stages.export.find_spec", lambda name: None)
+    assert [(path, problem.code) for path, problem in Export(backend=backend).file_problems(())] == wanted
+    monkeypatch.setattr("compactor.stages.export.find_spec", lambda name: object())
+    assert list(Export(backend=backend).file_problems(())) == []
+
+
 def test_the_opset_comes_from_the_oldest_runtime():
     assert Export().opset_for(old("1.16")) == 17
     assert Export(backend="dynamo").opset_for(old("1.16")) == 18

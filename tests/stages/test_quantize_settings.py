@@ -45,6 +45,14 @@ HERE = Target(
         ({"method": "nf4", "weights": {"block": 64, "algorithm": "gptq"}}, ["weights.algorithm"]),
         ({"method": "fp16", "calibration": {"rows": 9}, "embeddings": False}, ["embeddings"]),
         ({"method": "bf16", "reduce_range": True}, ["reduce_range"]),
+        ({"method": "dynamic-int8", "max_drop": 0.02}, ["max_drop"]),
+        ({"method": "dynamic-int8", "max_drop": 0.02, "keep": "auto"}, []),
+        ({"method": "fp16", "max_drop": 0.02, "keep": ["*classifier*"]}, ["max_drop"]),
+        ({"method": "int4", "max_drop": 0.02, "repair": True}, []),
+        (
+            {"method": "static-int8", "table_bits": 4, "embeddings": False, "weights": {"block": 64}},
+            ["table_bits", "weights.block"],
+        ),
         ({"method": "dynamic-int8", "embeddings": True, "per_channel": True}, []),  # said as it is anyway
     ],
 )
