@@ -113,6 +113,20 @@ def answered(work: Work, folder: Path, content: str, rows: Rows) -> np.ndarray:
     return logits
 
 
+def held_out_answers(folder: Path, split: str) -> np.ndarray:
+    """Return the black box's answers to the validation or test rows, float32 (rows, labels), memory-mapped.
+
+    Raises:
+        StageError: A121 some of these rows have no answer, so none was kept.
+    """
+    path = folder / f"{split}.npy"
+    if not path.is_file():
+        sentence = f"the teacher has not answered all {split} texts, so nothing can be held against its quality there"
+        raise StageError("A121", sentence, "add answers to these texts, or name one family of students instead of auto")
+    logits: np.ndarray = np.load(path, mmap_mode="r")
+    return logits
+
+
 def refuse_unanswered(logits: np.ndarray, rows: Rows, kind: str) -> None:
     """Raise A120 when some rows have no answer, with the first of them."""
     missing = np.flatnonzero(np.isnan(logits).any(axis=1))

@@ -10,12 +10,14 @@ import pytest
 
 from compactor.base.errors import StageError
 from compactor.base.hashing import hash_folder
+from compactor.base.reporter import Reporter
+from compactor.data import DataSettings, open_data
 from compactor.stages._inputs import teacher_logits
 from compactor.stages.answers import Answers, function_path
 from compactor.stages.augment import Augment
 from compactor.stages.distill import Distill
 from compactor.tasks import TASKS
-from tests.stages.works import WORDS, Artifact, make_work, open_small
+from tests.stages.works import WORDS, Artifact, make_work, open_small, write_csv
 
 pytestmark = pytest.mark.model
 ENCODER = {"layers": 1, "hidden": 32, "heads": 2, "vocabulary": 200, "max_positions": 24}
@@ -98,6 +100,24 @@ def test_without_answers_to_held_out_texts_the_teachers_quality_is_not_stated(tm
     assert "validation" not in work.facts
     assert not (teacher.folder / "validation.npy").exists()
     assert {finding.code for finding in work.reporter.findings} == {"A220", "A221"}
+
+
+def test_held_out_answers_are_those_of_the_split_and_none_where_some_are_missing(tmp_path):
+    # As many validation rows as training rows: what belongs to the other split would not be noticed by its shape.
+    settings = DataSettings(train=str(write_csv(tmp_path / "train.csv")), validation=0.5)
+    data = open_data(settings, near=(tmp_path,), seed=0, cache=tmp_path / "cache", online=False, reporter=Reporter())
+    assert len(data.train) == len(data.validation)
+    write_answers(tmp_path / "a.csv", data.train.join(data.validation))
+    _, teacher = answered(tmp_path, data, file="a.csv")
+    looking = make_work(tmp_path, "looking", data, teacher=teacher)
+    assert (teacher_logits(looking, "validation").argmax(axis=1) == data.validation.labels).all()
+    assert (teacher_logits(looking, "training").argmax(axis=1) == data.train.labels).all()
+    write_answers(tmp_path / "b.csv", data.train)
+    _, teacher = answered(tmp_path, data, name="fewer", file="b.csv")
+    ladder = Distill.model_validate({"student": {"family": "auto"}, "losses": ["teacher_labels"]})
+    with pytest.raises(StageError, match="not answered all validation texts") as caught:
+        ladder.run(teacher, make_work(tmp_path, "ladder", data, teacher=teacher))
+    assert caught.value.problem.code == "A121"
 
 
 def test_a_file_knows_no_new_texts(tmp_path, small):
