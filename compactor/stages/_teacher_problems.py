@@ -41,12 +41,7 @@ def combination_problems(stage: Teacher, task: Task) -> Found:
         yield ("soup",), Problem("P156", sentence, "choose one: soup costs students nothing more")
     yield from _label_problems(stage, task)
     yield from teacher_problems(stage, task)
-    if stage.config is None:
-        return
-    if stage.config.hidden % stage.config.heads:
-        sentence = f"hidden is {stage.config.hidden}, which {stage.config.heads} heads do not divide evenly"
-        yield ("config", "heads"), Problem("P151", sentence, "choose a number of heads that divides hidden")
-    if stage.train is None:
+    if stage.config is not None and stage.train is None:
         yield (
             ("config",),
             Problem("P152", "a model made from nothing must be trained", "add train: {epochs: 10, learning_rate: 1.0e-3}"),

@@ -173,6 +173,7 @@ def test_what_is_missing_or_double_is_told():
     assert codes(file="a.csv", function="b.py", model="m") == ["P185"]
     assert codes(file="a.csv", model="m", config=ENCODER) == ["P186"]
     assert codes("text-regression", file="a.csv", model="m") == ["P187"]
+    assert codes(file="a.csv", config={**ENCODER, "heads": 3}) == ["P151"]
     assert codes(file="a.csv", model="m") == []
 
 
