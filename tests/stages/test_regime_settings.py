@@ -33,6 +33,8 @@ def problems(task: str = "text-classification", **settings: Any) -> dict[Any, st
         ({"student": {"family": "static"}, "phases": [{"freeze": 1}]}, ("phases", 0, "freeze"), "P191"),
         ({"mutual": {"students": 3, "peers": [{"layers": 1}]}}, ("mutual", "students"), "P192"),
         ({"mutual": {}, "phases": [{"losses": ["hidden_states"], "layer_by_layer": True}]}, ("mutual",), "P192"),
+        ({"exits": {}, "phases": [{"losses": ["hidden_states"], "layer_by_layer": True}]}, ("exits",), "P193"),
+        ({"ema_teacher": {}, "phases": [{"losses": ["hidden_states"], "layer_by_layer": True}]}, ("ema_teacher",), "P193"),
         ({"mutual": {"peers": [{"vocabulary": 100}]}}, ("mutual", "peers", 0), "P192"),
         ({"mutual": {"peers": [{"hidden": 16}]}}, ("mutual", "peers", 0, "init"), "P160"),
         ({"mutual": {}, "exits": {"layers": [1]}}, ("exits",), "P193"),

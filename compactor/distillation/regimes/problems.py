@@ -52,6 +52,7 @@ def regime_problems(regime: Any, task: Task) -> Found:
     yield from _rounding(regime)
     yield from _exits(regime, task)
     yield from _tasks(regime, task)
+    yield from _left_out(regime)
 
 
 def _rounding(regime: Regime) -> Found:
@@ -179,6 +180,17 @@ def _exits(regime: Regime, task: Task) -> Found:
             yield ("exits", "layers", number), Problem("P193", f"there is an exit after layer {layer}{known}", hint)
 
 
+def _left_out(regime: Regime) -> Found:
+    """Yield what teaches beside the student where it never would: each training of a single layer leaves it out."""
+    if not regime.phases or not all(phase.layer_by_layer for phase in regime.phases):
+        return
+    for name in ("ema_teacher", "exits", "tasks"):
+        if getattr(regime, name):
+            sentence = f"every phase goes layer by layer, in which {name} has no part"
+            code = "P195" if name == "tasks" else "P193"
+            yield (name,), Problem(code, sentence, "add a phase for the answers")
+
+
 def _tasks(regime: Regime, task: Task) -> Found:
     names = [further.name for further in regime.tasks]
     for number, further in enumerate(regime.tasks):
@@ -187,9 +199,6 @@ def _tasks(regime: Regime, task: Task) -> Found:
     if regime.tasks and (task.label_kind != "class" or task.input_kind != "text"):
         sentence = f"further tasks train classifiers of texts, and {task.name} is something else"
         yield ("tasks",), Problem("P195", sentence, "leave tasks out")
-    if regime.tasks and regime.phases and all(phase.layer_by_layer for phase in regime.phases):
-        sentence = "every phase goes layer by layer, in which further tasks have no part"
-        yield ("tasks",), Problem("P195", sentence, "add a phase for the answers")
 
 
 def _is_zero(term: LossTerm) -> bool:
