@@ -28,6 +28,9 @@ def combination_problems(stage: Teacher, task: Task) -> Found:
             ("linear_teacher",),
             Problem("P153", "a linear teacher is named, and nothing is trained", "add train, or leave it out"),
         )
+    if stage.label_smoothing and stage.train is None:
+        sentence = "labels are to be smoothed, and nothing is trained"
+        yield ("label_smoothing",), Problem("P153", sentence, "add train, or leave it out")
     if stage.ensemble is not None and stage.train is None:
         sentence = "several seeds are asked for, and nothing is trained"
         yield ("ensemble",), Problem("P155", sentence, "add train, or name finished models in distill.teachers")

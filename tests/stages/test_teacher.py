@@ -40,6 +40,7 @@ def test_exactly_one_of_model_and_config() -> None:
 def test_a_config_that_cannot_be_is_refused() -> None:
     assert problems({"config": {**TINY, "heads": 3}}) == ["P151", "P152"]
     assert problems({"model": "m", "linear_teacher": {}}) == ["P153"]
+    assert problems({"model": "m", "label_smoothing": 0.1}) == ["P153"]
 
 
 def test_several_trainings_need_a_training_and_one_meaning() -> None:
