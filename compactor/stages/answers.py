@@ -13,6 +13,7 @@ from compactor.base.paths import under
 from compactor.base.settings import setting
 from compactor.stages._contract import Stage, Work
 from compactor.stages._images import config_problems
+from compactor.stages._teacher_problems import length_problems
 from compactor.stages._teacher_settings import TeacherConfig
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Answers(Stage):
             yield (), Problem("P186", f"answers: {what}", "name the encoder that students grow from: model: a folder or hub id")
         elif self.config is not None:
             yield from (((("config", *path)), problem) for path, problem in config_problems(self.config, task))
+            yield from length_problems(self)
         if getattr(task, "label_kind", "class") != "class" or getattr(task, "input_kind", "text") != "text":
             yield (
                 (),

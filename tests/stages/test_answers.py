@@ -174,6 +174,7 @@ def test_what_is_missing_or_double_is_told():
     assert codes(file="a.csv", model="m", config=ENCODER) == ["P186"]
     assert codes("text-regression", file="a.csv", model="m") == ["P187"]
     assert codes(file="a.csv", config={**ENCODER, "heads": 3}) == ["P151"]
+    assert codes(file="a.csv", config=ENCODER, max_length=25) == ["P157"]
     assert codes(file="a.csv", model="m") == []
 
 
