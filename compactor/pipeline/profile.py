@@ -18,6 +18,7 @@ from compactor.pipeline.beside import beside_problems
 from compactor.pipeline.budget import Budget
 from compactor.pipeline.depth import depth_problems
 from compactor.pipeline.head import Controls, Head
+from compactor.pipeline.lineage import lineage_problems
 from compactor.pipeline.named_files import data_problems, find, model_problems, near_folders
 from compactor.pipeline.overrides import override
 from compactor.pipeline.plain_graph import plain_graph_problems
@@ -104,6 +105,7 @@ def load_profile(
     if task is not None:
         problems += teaching_problems(steps, task)
         problems += beside_problems(steps, places)
+        problems += lineage_problems(steps, task, places)
     problems += plain_graph_problems(steps)
     if target is not None:
         problems += rounding_problems(steps, target, places)
