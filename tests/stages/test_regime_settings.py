@@ -31,6 +31,12 @@ def problems(task: str = "text-classification", **settings: Any) -> dict[Any, st
         ({"phases": [{"layer_by_layer": True}]}, ("phases", 0), "P191"),
         ({"phases": [{}, {"losses": [{"hinton": {"weight": 0}}]}]}, ("phases", 1, "losses"), "P163"),
         ({"student": {"family": "static"}, "phases": [{"freeze": 1}]}, ("phases", 0, "freeze"), "P191"),
+        ({"student": {"layers": 2}, "phases": [{"freeze": 2}, {"freeze": 3}]}, ("phases", 1, "freeze"), "P191"),
+        (
+            {"student": {"layers": 3}, "mutual": {"peers": [{"layers": 1}]}, "phases": [{"freeze": 2}]},
+            ("phases", 0, "freeze"),
+            "P191",
+        ),
         ({"mutual": {"students": 3, "peers": [{"layers": 1}]}}, ("mutual", "students"), "P192"),
         ({"mutual": {}, "phases": [{"losses": ["hidden_states"], "layer_by_layer": True}]}, ("mutual",), "P192"),
         ({"exits": {}, "phases": [{"losses": ["hidden_states"], "layer_by_layer": True}]}, ("exits",), "P193"),

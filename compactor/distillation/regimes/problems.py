@@ -84,6 +84,10 @@ def _phases(regime: Regime) -> Found:
         if (phase.layer_by_layer or phase.freeze is not None) and not layered:
             name = "layer_by_layer" if phase.layer_by_layer else "freeze"
             yield (*path, name), Problem("P191", "this family of students has no layers", "use family: transformer")
+        depths = [count for student in (regime.student, *peers) if (count := _layer_count(student)) is not None]
+        if phase.freeze is not None and depths and phase.freeze > min(depths):
+            sentence = f"freeze keeps {phase.freeze} layers as they are, and a student has {min(depths)}"
+            yield (*path, "freeze"), Problem("P191", sentence, "freeze fewer; 0 is the embeddings alone")
         if phase.layer_by_layer:
             yield from _layer_by_layer(phase, path)
 
