@@ -112,7 +112,7 @@ def load_profile(
     if check_files:
         problems += [problem for step in steps for problem in model_problems(step, near, places)]
         problems += decoder_problems(steps, task, near) if task is not None else []
-        problems += depth_problems(steps, near, places)
+        problems += depth_problems(steps, task, near, places)
         problems += [_placed(inside, each, step, places) for step in steps for inside, each in step.stage.file_problems(near)]
         named = head.data if head is not None else _data_alone(data.get("data"))
         sees = None if task is None else task.input_kind == "image"
