@@ -50,6 +50,7 @@ def regime_problems(regime: Any, task: Task) -> Found:
     yield from _generations(regime, task)
     yield from _mutual(regime)
     yield from _rounding(regime)
+    yield from _computing_again(regime, task)
     yield from _exits(regime, task)
     yield from _tasks(regime, task)
     yield from _left_out(regime)
@@ -61,6 +62,18 @@ def _rounding(regime: Regime) -> Found:
         if regime.mutual is not None:
             sentence = "students that learn together are trained in float, and quantization_aware would round the first alone"
             yield path, Problem("L165", sentence, "train them first, then the one that is kept in a second distill")
+
+
+def _computing_again(regime: Regime, task: Task) -> Found:
+    """Checkpointing applies to layers of the first student, or of every rung of a ladder, whose default ones begin without."""
+    rungs = getattr(regime.student, "rungs", (regime.student,))
+    if all(getattr(type(rung), "layered", True) for rung in rungs) and (rungs or task.input_kind != "text"):
+        return
+    for number, phase in enumerate(regime.lessons):
+        if phase.train.checkpointing:
+            path = ("phases", number, "train") if regime.phases else ("train",)
+            sentence = "checkpointing computes layers again, and a student without layers has none"
+            yield (*path, "checkpointing"), Problem("P191", sentence, "leave it out, or use family: transformer")
 
 
 def zero_problems(losses: Sequence[LossTerm], path: tuple[str | int, ...]) -> Found:
