@@ -36,6 +36,7 @@ def prepare_encoder(stage: Answers, work: Work) -> None:
     from compactor.models import load_checkpoint, save
     from compactor.models.fresh import new_encoder
     from compactor.models.tokenizer import max_length
+    from compactor.stages._first_pieces import fill_pieces
     from compactor.stages._student import named_folder
 
     torch.manual_seed(work.seed)
@@ -50,6 +51,8 @@ def prepare_encoder(stage: Answers, work: Work) -> None:
     rows, shape = work.data.train, config.text_shape(length)
     texts = (text for part in (rows.texts(), rows.pairs() or ()) for text in part)
     model = new_encoder(work.folder, work.task, texts, labels=labels, pair=work.data.pair, **shape)
+    if config.init == "cooccurrence":
+        fill_pieces(model, work, work.seed)
     save(model, work.folder, work.folder, labels=labels)
 
 

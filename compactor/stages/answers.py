@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Inside = tuple[tuple[str | int, ...], Problem]
 PATHS = ("file", "function", "model")
+# Version of how a table of pieces gets its first values; bumped by hand when its result changes.
+FILLED = 1
 
 
 class Answers(Stage):
@@ -97,7 +99,10 @@ class Answers(Stage):
 
     def key(self) -> dict[str, Any]:
         """Return the settings for the cache key; what lies in files counts by its content, see `fingerprint`."""
-        return {name: value for name, value in super().key().items() if name not in PATHS}
+        told = {name: value for name, value in super().key().items() if name not in PATHS}
+        # An encoder made before its table was filled so has another; all other answers keep their keys, and are not asked for again.
+        filled = self.config is not None and self.config.init == "cooccurrence"
+        return told | {"table": FILLED} if filled else told
 
     def run(self, source: Artifact | None, work: Work) -> None:
         """Fill `work.folder` with the encoder to grow from, and the answers to all splits."""

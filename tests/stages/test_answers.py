@@ -85,6 +85,19 @@ def test_probabilities_teach_by_hintons_loss(tmp_path, small):
     assert done.facts["validation"]["value"] > 0.8
 
 
+def test_the_table_of_a_new_encoder_is_filled_as_is_asked_for(tmp_path, small):
+    from safetensors.numpy import load_file
+
+    write_answers(tmp_path / "a.csv", small.train.join(small.validation))
+    by_chance, by_texts = (
+        answered(tmp_path, small, name=init, file="a.csv", config={**ENCODER, "init": init})[0].folder
+        for init in ("random", "cooccurrence")
+    )
+    weights = [load_file(folder / "model.safetensors") for folder in (by_chance, by_texts)]
+    different = [name for name, value in weights[0].items() if not np.array_equal(value, weights[1][name])]
+    assert [name.split(".")[-2:] for name in different] == [["word_embeddings", "weight"]]
+
+
 def test_rows_without_an_answer_are_refused_with_the_first_of_them(tmp_path, small):
     write_answers(tmp_path / "a.csv", small.train.select(np.arange(3, len(small.train))))
     with pytest.raises(StageError) as caught:
