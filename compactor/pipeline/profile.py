@@ -18,7 +18,7 @@ from compactor.pipeline.beside import beside_problems
 from compactor.pipeline.budget import Budget
 from compactor.pipeline.depth import depth_problems
 from compactor.pipeline.head import Controls, Head
-from compactor.pipeline.layerless import layerless_problems
+from compactor.pipeline.lineage import lineage_problems
 from compactor.pipeline.named_files import data_problems, find, model_problems, near_folders
 from compactor.pipeline.overrides import override
 from compactor.pipeline.plain_graph import plain_graph_problems
@@ -105,14 +105,14 @@ def load_profile(
     if task is not None:
         problems += teaching_problems(steps, task)
         problems += beside_problems(steps, places)
-    problems += layerless_problems(steps, places)
+        problems += lineage_problems(steps, task, places)
     problems += plain_graph_problems(steps)
     if target is not None:
         problems += rounding_problems(steps, target, places)
     if check_files:
         problems += [problem for step in steps for problem in model_problems(step, near, places)]
         problems += decoder_problems(steps, task, near) if task is not None else []
-        problems += depth_problems(steps, near, places)
+        problems += depth_problems(steps, task, near, places)
         problems += [_placed(inside, each, step, places) for step in steps for inside, each in step.stage.file_problems(near)]
         named = head.data if head is not None else _data_alone(data.get("data"))
         sees = None if task is None else task.input_kind == "image"

@@ -36,6 +36,7 @@ def prepare_encoder(stage: Answers, work: Work) -> None:
     from compactor.models import load_checkpoint, save
     from compactor.models.fresh import new_encoder
     from compactor.models.tokenizer import max_length
+    from compactor.stages._first_pieces import fill_pieces
     from compactor.stages._student import named_folder
 
     torch.manual_seed(work.seed)
@@ -50,6 +51,8 @@ def prepare_encoder(stage: Answers, work: Work) -> None:
     rows, shape = work.data.train, config.text_shape(length)
     texts = (text for part in (rows.texts(), rows.pairs() or ()) for text in part)
     model = new_encoder(work.folder, work.task, texts, labels=labels, pair=work.data.pair, **shape)
+    if config.init == "cooccurrence":
+        fill_pieces(model, work, work.seed)
     save(model, work.folder, work.folder, labels=labels)
 
 
@@ -110,6 +113,20 @@ def answered(work: Work, folder: Path, content: str, rows: Rows) -> np.ndarray:
 
     kept = work.derive("teacher-outputs", {"teacher": content, "rows": rows.fingerprint, "version": 1}, build)
     logits: np.ndarray = np.load(kept / "logits.npy", mmap_mode="r")
+    return logits
+
+
+def held_out_answers(folder: Path, split: str) -> np.ndarray:
+    """Return the black box's answers to the validation or test rows, float32 (rows, labels), memory-mapped.
+
+    Raises:
+        StageError: A121 some of these rows have no answer, so none was kept.
+    """
+    path = folder / f"{split}.npy"
+    if not path.is_file():
+        sentence = f"the teacher has not answered all {split} texts, so nothing can be held against its quality there"
+        raise StageError("A121", sentence, "add answers to these texts, or name one family of students instead of auto")
+    logits: np.ndarray = np.load(path, mmap_mode="r")
     return logits
 
 

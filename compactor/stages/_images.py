@@ -60,6 +60,7 @@ def teacher_problems(stage: Teacher, task: Task) -> Found:
 
 
 def config_problems(config: TeacherConfig, task: Task) -> Found:
+    """Yield what is wrong with the shape of a model made from nothing, whichever stage names it; paths inside the shape."""
     wanted = "vit" if sees(task) else "bert"
     if config.family != wanted:
         what = "images" if wanted == "vit" else "texts"
@@ -69,6 +70,9 @@ def config_problems(config: TeacherConfig, task: Task) -> Found:
         if name in config.model_fields_set:
             sentence = f"{name} is for {'texts' if wanted == 'vit' else 'images'}, and {task.name} has none"
             yield (name,), Problem("P292", sentence, "leave it out")
+    if config.hidden % config.heads:
+        sentence = f"hidden is {config.hidden}, which {config.heads} heads do not divide evenly"
+        yield ("heads",), Problem("P151", sentence, "choose a number of heads that divides hidden")
     if wanted == "bert":
         return
     if config.image_size is None or config.patch is None:

@@ -82,14 +82,14 @@ def model_logits(work: Work, folder: Path, content: str, split: Split = "train",
     from compactor.distillation.teacher_outputs import teacher_logits as read
     from compactor.distillation.teacher_outputs import write_teacher_logits
     from compactor.models.tokenizer import max_length
-    from compactor.stages._answering import MANIFEST, answered
+    from compactor.stages._answering import MANIFEST, answered, held_out_answers
     from compactor.stages._small_teacher import NOTE, load_teacher
 
     rows = rows_of(work, split)
     if (folder / NOTE).is_file():
         precision = "fp32"  # it answers in 8 or 4 bits, by kernels of its own
     if (folder / MANIFEST).is_file():
-        return answered(work, folder, content, rows)
+        return held_out_answers(folder, split) if split in {"validation", "test"} else answered(work, folder, content, rows)
     identity = {"teacher": content, "rows": rows.fingerprint, "max_length": max_length(folder), "version": 3}
     identity |= {"precision": precision}
 

@@ -85,6 +85,8 @@ class Ladder:
         self.limits = {"accuracy_drop": drop, **sizes}
         self.rungs = stage.student.rungs or self._usual(stage.student)
         self.names = tuple(rung_names(self.rungs))
+        # Asked first: a teacher whose quality is not known is told before any rung is trained.
+        self._reference = self._teachers_value()
 
     def climb(self, number: int) -> Tried:
         """Train a rung and judge it, or find both done; say how it went."""
@@ -154,9 +156,8 @@ class Ladder:
 
         return teacher_logits(self.work, "validation")
 
-    @cached_property
-    def _reference(self) -> float:
-        """The teacher's figure on the validation rows."""
+    def _teachers_value(self) -> float:
+        """Return the teacher's figure on the validation rows."""
         work = self.work
         return work.task.value(self._taught, work.data.validation.labels, names=work.data.labels, teacher_logits=self._taught)
 

@@ -9,6 +9,7 @@ from compactor.base.errors import Problem
 from compactor.stages._images import teacher_problems
 
 if TYPE_CHECKING:
+    from compactor.stages.answers import Answers
     from compactor.stages.teacher import Teacher
     from compactor.tasks import Task
 
@@ -28,6 +29,9 @@ def combination_problems(stage: Teacher, task: Task) -> Found:
             ("linear_teacher",),
             Problem("P153", "a linear teacher is named, and nothing is trained", "add train, or leave it out"),
         )
+    if stage.label_smoothing and stage.train is None:
+        sentence = "labels are to be smoothed, and nothing is trained"
+        yield ("label_smoothing",), Problem("P153", sentence, "add train, or leave it out")
     if stage.ensemble is not None and stage.train is None:
         sentence = "several seeds are asked for, and nothing is trained"
         yield ("ensemble",), Problem("P155", sentence, "add train, or name finished models in distill.teachers")
@@ -41,16 +45,23 @@ def combination_problems(stage: Teacher, task: Task) -> Found:
         yield ("soup",), Problem("P156", sentence, "choose one: soup costs students nothing more")
     yield from _label_problems(stage, task)
     yield from teacher_problems(stage, task)
-    if stage.config is None:
-        return
-    if stage.config.hidden % stage.config.heads:
-        sentence = f"hidden is {stage.config.hidden}, which {stage.config.heads} heads do not divide evenly"
-        yield ("config", "heads"), Problem("P151", sentence, "choose a number of heads that divides hidden")
-    if stage.train is None:
+    yield from length_problems(stage)
+    if stage.config is not None and stage.train is None:
         yield (
             ("config",),
             Problem("P152", "a model made from nothing must be trained", "add train: {epochs: 10, learning_rate: 1.0e-3}"),
         )
+
+
+def length_problems(stage: Teacher | Answers) -> Found:
+    """Yield that texts shall be longer than the model that is made for them can read: they would be cut at its table in silence."""
+    config = stage.config
+    if config is None or config.family == "vit" or "max_length" not in stage.model_fields_set:
+        return
+    if stage.max_length <= config.max_positions:
+        return
+    sentence = f"max_length is {stage.max_length}, and config.max_positions gives a table of {config.max_positions} pieces"
+    yield ("max_length",), Problem("P157", sentence, f"set config.max_positions: {stage.max_length}, or a smaller max_length")
 
 
 def _label_problems(stage: Teacher, task: Task) -> Found:

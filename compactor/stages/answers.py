@@ -13,6 +13,7 @@ from compactor.base.paths import under
 from compactor.base.settings import setting
 from compactor.stages._contract import Stage, Work
 from compactor.stages._images import config_problems
+from compactor.stages._teacher_problems import length_problems
 from compactor.stages._teacher_settings import TeacherConfig
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 Inside = tuple[tuple[str | int, ...], Problem]
 PATHS = ("file", "function", "model")
+# Version of how a table of pieces gets its first values; bumped by hand when its result changes.
+FILLED = 1
 
 
 class Answers(Stage):
@@ -59,6 +62,7 @@ class Answers(Stage):
             yield (), Problem("P186", f"answers: {what}", "name the encoder that students grow from: model: a folder or hub id")
         elif self.config is not None:
             yield from (((("config", *path)), problem) for path, problem in config_problems(self.config, task))
+            yield from length_problems(self)
         if getattr(task, "label_kind", "class") != "class" or getattr(task, "input_kind", "text") != "text":
             yield (
                 (),
@@ -95,7 +99,10 @@ class Answers(Stage):
 
     def key(self) -> dict[str, Any]:
         """Return the settings for the cache key; what lies in files counts by its content, see `fingerprint`."""
-        return {name: value for name, value in super().key().items() if name not in PATHS}
+        told = {name: value for name, value in super().key().items() if name not in PATHS}
+        # An encoder made before its table was filled so has another; all other answers keep their keys, and are not asked for again.
+        filled = self.config is not None and self.config.init == "cooccurrence"
+        return told | {"table": FILLED} if filled else told
 
     def run(self, source: Artifact | None, work: Work) -> None:
         """Fill `work.folder` with the encoder to grow from, and the answers to all splits."""

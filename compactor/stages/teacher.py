@@ -139,6 +139,7 @@ class Teacher(Stage):
 
     def _from_config(self, work: Work, seed: int) -> Any:
         from compactor.models.fresh import new_encoder
+        from compactor.stages._first_pieces import fill_pieces
 
         config = self.config
         assert config is not None
@@ -147,26 +148,8 @@ class Teacher(Stage):
         data, shape = work.data, config.text_shape(self.max_length)
         model = new_encoder(work.folder, work.task, _texts(work), labels=data.labels, pair=data.pair, **shape)
         if config.init == "cooccurrence":
-            self._fill_pieces(model, work, seed)
+            fill_pieces(model, work, seed)
         return model
-
-    def _fill_pieces(self, model: Any, work: Work, seed: int) -> None:
-        """Give the piece table its first values by co-occurrence in the training rows."""
-        import numpy as np
-        import torch
-
-        from compactor.models.cooccurrence import cooccurrence_embeddings
-        from compactor.models.wordpiece import SPECIAL_PIECES
-        from compactor.stages._inputs import encoded
-
-        rows, table = encoded(work, work.folder, "train"), model.get_input_embeddings().weight
-        order = np.argsort(rows.lengths, kind="stable")
-        batches = (rows.batch(order[start : start + 1000]) for start in range(0, len(order), 1000))
-        pieces, width = table.shape
-        values = cooccurrence_embeddings(batches, pieces=pieces, width=width, special=range(len(SPECIAL_PIECES)), seed=seed)
-        with torch.no_grad():
-            table.copy_(torch.from_numpy(values))
-            table[0] = 0.0
 
     def _train(self, model: Any, work: Work, settings: TrainSettings) -> None:
         from compactor.distillation.losses import parse_losses

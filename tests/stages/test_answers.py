@@ -10,12 +10,14 @@ import pytest
 
 from compactor.base.errors import StageError
 from compactor.base.hashing import hash_folder
+from compactor.base.reporter import Reporter
+from compactor.data import DataSettings, open_data
 from compactor.stages._inputs import teacher_logits
 from compactor.stages.answers import Answers, function_path
 from compactor.stages.augment import Augment
 from compactor.stages.distill import Distill
 from compactor.tasks import TASKS
-from tests.stages.works import WORDS, Artifact, make_work, open_small
+from tests.stages.works import WORDS, Artifact, make_work, open_small, write_csv
 
 pytestmark = pytest.mark.model
 ENCODER = {"layers": 1, "hidden": 32, "heads": 2, "vocabulary": 200, "max_positions": 24}
@@ -83,6 +85,19 @@ def test_probabilities_teach_by_hintons_loss(tmp_path, small):
     assert done.facts["validation"]["value"] > 0.8
 
 
+def test_the_table_of_a_new_encoder_is_filled_as_is_asked_for(tmp_path, small):
+    from safetensors.numpy import load_file
+
+    write_answers(tmp_path / "a.csv", small.train.join(small.validation))
+    by_chance, by_texts = (
+        answered(tmp_path, small, name=init, file="a.csv", config={**ENCODER, "init": init})[0].folder
+        for init in ("random", "cooccurrence")
+    )
+    weights = [load_file(folder / "model.safetensors") for folder in (by_chance, by_texts)]
+    different = [name for name, value in weights[0].items() if not np.array_equal(value, weights[1][name])]
+    assert [name.split(".")[-2:] for name in different] == [["word_embeddings", "weight"]]
+
+
 def test_rows_without_an_answer_are_refused_with_the_first_of_them(tmp_path, small):
     write_answers(tmp_path / "a.csv", small.train.select(np.arange(3, len(small.train))))
     with pytest.raises(StageError) as caught:
@@ -98,6 +113,24 @@ def test_without_answers_to_held_out_texts_the_teachers_quality_is_not_stated(tm
     assert "validation" not in work.facts
     assert not (teacher.folder / "validation.npy").exists()
     assert {finding.code for finding in work.reporter.findings} == {"A220", "A221"}
+
+
+def test_held_out_answers_are_those_of_the_split_and_none_where_some_are_missing(tmp_path):
+    # As many validation rows as training rows: what belongs to the other split would not be noticed by its shape.
+    settings = DataSettings(train=str(write_csv(tmp_path / "train.csv")), validation=0.5)
+    data = open_data(settings, near=(tmp_path,), seed=0, cache=tmp_path / "cache", online=False, reporter=Reporter())
+    assert len(data.train) == len(data.validation)
+    write_answers(tmp_path / "a.csv", data.train.join(data.validation))
+    _, teacher = answered(tmp_path, data, file="a.csv")
+    looking = make_work(tmp_path, "looking", data, teacher=teacher)
+    assert (teacher_logits(looking, "validation").argmax(axis=1) == data.validation.labels).all()
+    assert (teacher_logits(looking, "training").argmax(axis=1) == data.train.labels).all()
+    write_answers(tmp_path / "b.csv", data.train)
+    _, teacher = answered(tmp_path, data, name="fewer", file="b.csv")
+    ladder = Distill.model_validate({"student": {"family": "auto"}, "losses": ["teacher_labels"]})
+    with pytest.raises(StageError, match="not answered all validation texts") as caught:
+        ladder.run(teacher, make_work(tmp_path, "ladder", data, teacher=teacher))
+    assert caught.value.problem.code == "A121"
 
 
 def test_a_file_knows_no_new_texts(tmp_path, small):
@@ -153,6 +186,8 @@ def test_what_is_missing_or_double_is_told():
     assert codes(file="a.csv", function="b.py", model="m") == ["P185"]
     assert codes(file="a.csv", model="m", config=ENCODER) == ["P186"]
     assert codes("text-regression", file="a.csv", model="m") == ["P187"]
+    assert codes(file="a.csv", config={**ENCODER, "heads": 3}) == ["P151"]
+    assert codes(file="a.csv", config=ENCODER, max_length=25) == ["P157"]
     assert codes(file="a.csv", model="m") == []
 
 

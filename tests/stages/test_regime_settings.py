@@ -31,8 +31,22 @@ def problems(task: str = "text-classification", **settings: Any) -> dict[Any, st
         ({"phases": [{"layer_by_layer": True}]}, ("phases", 0), "P191"),
         ({"phases": [{}, {"losses": [{"hinton": {"weight": 0}}]}]}, ("phases", 1, "losses"), "P163"),
         ({"student": {"family": "static"}, "phases": [{"freeze": 1}]}, ("phases", 0, "freeze"), "P191"),
+        ({"student": BAG, "train": {"checkpointing": True}}, ("train", "checkpointing"), "P191"),
+        (
+            {"student": {"family": "auto"}, "phases": [{}, {"train": {"checkpointing": True}}]},
+            ("phases", 1, "train", "checkpointing"),
+            "P191",
+        ),
+        ({"student": {"layers": 2}, "phases": [{"freeze": 2}, {"freeze": 3}]}, ("phases", 1, "freeze"), "P191"),
+        (
+            {"student": {"layers": 3}, "mutual": {"peers": [{"layers": 1}]}, "phases": [{"freeze": 2}]},
+            ("phases", 0, "freeze"),
+            "P191",
+        ),
         ({"mutual": {"students": 3, "peers": [{"layers": 1}]}}, ("mutual", "students"), "P192"),
         ({"mutual": {}, "phases": [{"losses": ["hidden_states"], "layer_by_layer": True}]}, ("mutual",), "P192"),
+        ({"exits": {}, "phases": [{"losses": ["hidden_states"], "layer_by_layer": True}]}, ("exits",), "P193"),
+        ({"ema_teacher": {}, "phases": [{"losses": ["hidden_states"], "layer_by_layer": True}]}, ("ema_teacher",), "P193"),
         ({"mutual": {"peers": [{"vocabulary": 100}]}}, ("mutual", "peers", 0), "P192"),
         ({"mutual": {"peers": [{"hidden": 16}]}}, ("mutual", "peers", 0, "init"), "P160"),
         ({"mutual": {}, "exits": {"layers": [1]}}, ("exits",), "P193"),
@@ -64,6 +78,7 @@ def test_what_makes_sense_is_not_refused() -> None:
     assert problems(student={"layers": 3}, losses=[PAIRS]) == {}
     assert problems(student={"layers": 3}, born_again={}, losses=["hidden_states", "minilm_relations"]) == {}
     assert problems(student=BAG, mutual={"peers": [{"layers": 2}]}) == {}
+    assert problems(train={"checkpointing": True}) == {}
     phases = [{"losses": ["hidden_states"], "layer_by_layer": True}, {"losses": ["cross_entropy"], "freeze": 1}, {}]
     assert problems(phases=phases, born_again={}, ema_teacher={}, exits={}) == {}
     assert problems(mutual={"keep": "first"}, exits={}, ema_teacher={}, teachers=[{}, {"model": "previous"}]) == {}

@@ -40,6 +40,14 @@ def test_exactly_one_of_model_and_config() -> None:
 def test_a_config_that_cannot_be_is_refused() -> None:
     assert problems({"config": {**TINY, "heads": 3}}) == ["P151", "P152"]
     assert problems({"model": "m", "linear_teacher": {}}) == ["P153"]
+    assert problems({"model": "m", "label_smoothing": 0.1}) == ["P153"]
+
+
+def test_texts_longer_than_the_table_of_a_new_model_are_refused() -> None:
+    made = {"config": TINY, "train": TRAIN}
+    assert problems({**made, "max_length": 25}) == ["P157"]
+    assert problems({**made, "max_length": 24}) == problems(made) == []
+    assert problems({"model": "m", "max_length": 4000}) == []
 
 
 def test_several_trainings_need_a_training_and_one_meaning() -> None:

@@ -50,8 +50,10 @@ def regime_problems(regime: Any, task: Task) -> Found:
     yield from _generations(regime, task)
     yield from _mutual(regime)
     yield from _rounding(regime)
+    yield from _computing_again(regime, task)
     yield from _exits(regime, task)
     yield from _tasks(regime, task)
+    yield from _left_out(regime)
 
 
 def _rounding(regime: Regime) -> Found:
@@ -60,6 +62,18 @@ def _rounding(regime: Regime) -> Found:
         if regime.mutual is not None:
             sentence = "students that learn together are trained in float, and quantization_aware would round the first alone"
             yield path, Problem("L165", sentence, "train them first, then the one that is kept in a second distill")
+
+
+def _computing_again(regime: Regime, task: Task) -> Found:
+    """Checkpointing applies to layers of the first student, or of every rung of a ladder, whose default ones begin without."""
+    rungs = getattr(regime.student, "rungs", (regime.student,))
+    if all(getattr(type(rung), "layered", True) for rung in rungs) and (rungs or task.input_kind != "text"):
+        return
+    for number, phase in enumerate(regime.lessons):
+        if phase.train.checkpointing:
+            path = ("phases", number, "train") if regime.phases else ("train",)
+            sentence = "checkpointing computes layers again, and a student without layers has none"
+            yield (*path, "checkpointing"), Problem("P191", sentence, "leave it out, or use family: transformer")
 
 
 def zero_problems(losses: Sequence[LossTerm], path: tuple[str | int, ...]) -> Found:
@@ -83,6 +97,10 @@ def _phases(regime: Regime) -> Found:
         if (phase.layer_by_layer or phase.freeze is not None) and not layered:
             name = "layer_by_layer" if phase.layer_by_layer else "freeze"
             yield (*path, name), Problem("P191", "this family of students has no layers", "use family: transformer")
+        depths = [count for student in (regime.student, *peers) if (count := _layer_count(student)) is not None]
+        if phase.freeze is not None and depths and phase.freeze > min(depths):
+            sentence = f"freeze keeps {phase.freeze} layers as they are, and a student has {min(depths)}"
+            yield (*path, "freeze"), Problem("P191", sentence, "freeze fewer; 0 is the embeddings alone")
         if phase.layer_by_layer:
             yield from _layer_by_layer(phase, path)
 
@@ -179,6 +197,17 @@ def _exits(regime: Regime, task: Task) -> Found:
             yield ("exits", "layers", number), Problem("P193", f"there is an exit after layer {layer}{known}", hint)
 
 
+def _left_out(regime: Regime) -> Found:
+    """Yield what teaches beside the student where it never would: each training of a single layer leaves it out."""
+    if not regime.phases or not all(phase.layer_by_layer for phase in regime.phases):
+        return
+    for name in ("ema_teacher", "exits", "tasks"):
+        if getattr(regime, name):
+            sentence = f"every phase goes layer by layer, in which {name} has no part"
+            code = "P195" if name == "tasks" else "P193"
+            yield (name,), Problem(code, sentence, "add a phase for the answers")
+
+
 def _tasks(regime: Regime, task: Task) -> Found:
     names = [further.name for further in regime.tasks]
     for number, further in enumerate(regime.tasks):
@@ -187,9 +216,6 @@ def _tasks(regime: Regime, task: Task) -> Found:
     if regime.tasks and (task.label_kind != "class" or task.input_kind != "text"):
         sentence = f"further tasks train classifiers of texts, and {task.name} is something else"
         yield ("tasks",), Problem("P195", sentence, "leave tasks out")
-    if regime.tasks and regime.phases and all(phase.layer_by_layer for phase in regime.phases):
-        sentence = "every phase goes layer by layer, in which further tasks have no part"
-        yield ("tasks",), Problem("P195", sentence, "add a phase for the answers")
 
 
 def _is_zero(term: LossTerm) -> bool:
