@@ -19,6 +19,7 @@ PACKAGES = (
     "filelock",
     "tokenizers",
     "onnx",
+    "onnxscript",
     "pillow",
     "pyarrow",
     "pydantic",
