@@ -15,10 +15,10 @@ from compactor.pipeline.execute import Done, Session, execute
 from compactor.pipeline.plan import Plan, PlannedStep, plan_step
 from compactor.stages import STAGES, Stage
 
-UNWRITABLE = {"R101", "R102"}  # of `disk_error`
-
 if TYPE_CHECKING:
     import numpy as np
+
+UNWRITABLE = frozenset({"R101", "R102"})  # of `disk_error`
 
 
 @dataclass(frozen=True)

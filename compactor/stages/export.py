@@ -67,7 +67,7 @@ class Export(Stage):
         del near
         if self.backend == "dynamo" and find_spec("onnxscript") is None:
             sentence = "backend: dynamo needs the package onnxscript, which is not installed here"
-            yield ("backend",), Problem("X148", sentence, "pip install onnxscript, or use backend: torchscript")
+            yield ("backend",), Problem("X148", sentence, 'pip install "compactor[toolchain]", or use backend: torchscript')
         if self.backend == "optimum":
             from compactor.exporting.optimum_python import optimum_python
 

@@ -144,7 +144,6 @@ def test_an_opset_that_the_backend_does_not_write_is_refused(tmp_path):
 def test_the_dynamo_backend_gives_the_same_answers_and_names(tmp_path):
     import onnx
 
-    pytest.importorskip("onnxscript")
     source = tiny.save_model(tmp_path / "torch", "bert")
     facts = export(source, tmp_path / "onnx", backend="dynamo", opset=18)
     assert (facts["opset"], facts["ir_version"]) == (18, 8)

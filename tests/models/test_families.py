@@ -192,7 +192,6 @@ def test_zeros_go_into_all_its_layers(made):
 def test_dynamo_writes_decoders_too(family, tokenizer, tmp_path):
     import onnxruntime
 
-    pytest.importorskip("onnxscript")
     from compactor.exporting import export_onnx
 
     model = narrowed(tiny.model(family, layers=2), UNEVEN)
